@@ -1,0 +1,51 @@
+#pragma once
+
+#include "sql/connection.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace pgbackfill::sql {
+
+/// COPY … FROM STDIN in progress. Bytes go in by put(); finish() ends it and gives the number of
+/// rows the server took. Left without finish(), the COPY is made to fail and its error dropped.
+class CopyIn {
+ public:
+  explicit CopyIn(Connection& connection, std::string statement);
+  ~CopyIn();
+  CopyIn(const CopyIn&) = delete;
+  CopyIn& operator=(const CopyIn&) = delete;
+
+  void put(std::string_view bytes);
+  /// The server accepts a binary COPY without its trailer silently, so callers compare this
+  /// number with what they sent.
+  std::int64_t finish();
+
+ private:
+  Connection& connection_;
+  std::string statement_;
+  bool open_ = true;
+};
+
+/// COPY … TO STDOUT in progress. next() gives one CopyData message (one row; for the binary
+/// format the first also carries the header) until it returns false. Left early, the COPY is
+/// cancelled and drained.
+class CopyOut {
+ public:
+  explicit CopyOut(Connection& connection, std::string statement);
+  ~CopyOut();
+  CopyOut(const CopyOut&) = delete;
+  CopyOut& operator=(const CopyOut&) = delete;
+
+  /// `row` is valid until the next call.
+  bool next(std::string_view& row);
+
+ private:
+  Connection& connection_;
+  std::string statement_;
+  MemoryHandle buffer_;
+  bool open_ = true;
+};
+
+}  // namespace pgbackfill::sql

@@ -1,0 +1,3 @@
+-- The newest job.
+SELECT job_id, format, fingerprint, spec, plan, state, created, finished
+FROM pgbackfill.job ORDER BY job_id DESC LIMIT 1

@@ -1,0 +1,79 @@
+-- The ledger, format 1: the durable state of jobs. Safe to run again.
+CREATE SCHEMA IF NOT EXISTS pgbackfill;
+
+CREATE TABLE IF NOT EXISTS pgbackfill.job (
+  job_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  format integer NOT NULL,
+  fingerprint text NOT NULL,
+  spec text[] NOT NULL,
+  plan text NOT NULL,
+  state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'finished')),
+  created timestamptz NOT NULL DEFAULT now(),
+  finished timestamptz
+);
+
+CREATE TABLE IF NOT EXISTS pgbackfill.step (
+  job_id integer NOT NULL REFERENCES pgbackfill.job ON DELETE CASCADE,
+  step_id text NOT NULL,
+  ordinal integer NOT NULL,
+  stage text NOT NULL,
+  table_name text NOT NULL,
+  title text NOT NULL,
+  sql text NOT NULL,
+  state text NOT NULL DEFAULT 'pending'
+    CHECK (state IN ('pending', 'running', 'done', 'failed')),
+  started timestamptz,
+  finished timestamptz,
+  error text,
+  PRIMARY KEY (job_id, step_id)
+);
+
+CREATE TABLE IF NOT EXISTS pgbackfill.range (
+  range_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  job_id integer NOT NULL,
+  step_id text NOT NULL,
+  round integer NOT NULL,
+  lower text[],
+  upper text[],
+  cursor text[],
+  rows bigint NOT NULL DEFAULT 0,
+  found bigint NOT NULL DEFAULT 0,
+  batches bigint NOT NULL DEFAULT 0,
+  state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'running', 'done')),
+  owner text,
+  lease timestamptz,
+  FOREIGN KEY (job_id, step_id) REFERENCES pgbackfill.step ON DELETE CASCADE
+) WITH (fillfactor = 50);
+CREATE INDEX IF NOT EXISTS range_step ON pgbackfill.range (job_id, step_id, round);
+
+CREATE TABLE IF NOT EXISTS pgbackfill.quarantine (
+  job_id integer NOT NULL REFERENCES pgbackfill.job ON DELETE CASCADE,
+  step_id text NOT NULL,
+  table_name text NOT NULL,
+  row_key text NOT NULL,
+  sqlstate text,
+  message text NOT NULL,
+  at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (job_id, step_id, row_key)
+);
+
+CREATE TABLE IF NOT EXISTS pgbackfill.event (
+  event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  job_id integer REFERENCES pgbackfill.job ON DELETE CASCADE,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  level text NOT NULL,
+  message text NOT NULL
+);
+
+CREATE OR REPLACE VIEW pgbackfill.progress AS
+SELECT s.job_id, s.ordinal, s.stage, s.table_name, s.title, s.state,
+       r.rows, r.batches, r.ranges_done, r.ranges,
+       coalesce(s.finished, clock_timestamp()) - s.started AS elapsed,
+       s.error
+FROM pgbackfill.step AS s
+LEFT JOIN LATERAL (
+  SELECT sum(rows) AS rows, sum(batches) AS batches,
+         count(*) FILTER (WHERE state = 'done') AS ranges_done, count(*) AS ranges
+  FROM pgbackfill.range WHERE job_id = s.job_id AND step_id = s.step_id
+) AS r ON true
+ORDER BY s.job_id, s.ordinal;

@@ -1,0 +1,44 @@
+#include "sql/statements.hpp"
+#include "tests/support/pg_fixture.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+namespace pgbackfill::sql {
+namespace {
+
+/// Files with several statements, which cannot be prepared. The ledger's schema also comes first.
+constexpr std::array<std::string_view, 1> kScripts{"ledger_schema"};
+
+class StatementsTest : public test::PgTest {};
+
+TEST_F(StatementsTest, EveryOneIsUnderstoodByTheServer) {
+  for (const std::string_view script : kScripts) {
+    EXPECT_NO_THROW(session().execute(statement(script))) << script;
+  }
+  for (const std::string_view name : statement_names()) {
+    if (std::find(kScripts.begin(), kScripts.end(), name) != kScripts.end()) continue;
+    try {
+      session().prepare(name, statement(name));
+    } catch (const Error& error) {
+      ADD_FAILURE() << name << ": " << error.what();
+    }
+  }
+}
+
+TEST_F(StatementsTest, EveryOneSaysWhatItIs) {
+  EXPECT_GE(statement_names().size(), 10U);
+  for (const std::string_view name : statement_names()) {
+    EXPECT_TRUE(statement(name).starts_with("-- ")) << name;
+  }
+}
+
+TEST_F(StatementsTest, AnUnknownNameIsAnError) {
+  EXPECT_THROW(statement("no_such_statement"), std::out_of_range);
+}
+
+}  // namespace
+}  // namespace pgbackfill::sql
