@@ -1,0 +1,162 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace pgbackfill::planner {
+
+/// Place in the migration file, counted from 1; line 0 means "not from a file".
+struct Position {
+  std::string file;
+  int line = 0;
+  int column = 0;
+};
+
+/// A defect of the migration file or of what it names.
+struct SpecError {
+  Position position;
+  std::string message;
+  /// "file:line:column: message", or just the message without a position.
+  std::string to_string() const;
+};
+
+enum class SourceKind {
+  kConstant,  ///< the same value for every row
+  kLookup,    ///< a [[lookup]] file, by a column of the row
+  kParent,    ///< the tenant column of the row that a foreign key column points to
+  kSql,       ///< an expression over the row
+};
+
+/// What a row gets whose key is NULL or not found.
+struct Otherwise {
+  enum class Kind { kFail, kQuarantine, kConstant } kind = Kind::kFail;
+  std::string constant;
+};
+
+struct ValueSource {
+  SourceKind kind = SourceKind::kConstant;
+  std::string constant;
+  std::string lookup;      ///< kLookup: name of the [[lookup]]
+  std::string key;         ///< kLookup: column of the table; kParent: column that references (via)
+  std::string parent;      ///< kParent: table as written
+  std::string expression;  ///< kSql
+  Otherwise otherwise;
+  Position position;
+};
+
+struct IndexSpec {
+  std::string name;
+  std::vector<std::string> columns;
+  Position position;
+};
+
+struct TableSpec {
+  std::string name;              ///< as written: `name` or `schema.name`
+  /// Not given or true: a missing table is an error. false: it is reported and skipped.
+  std::optional<bool> required;
+  std::optional<ValueSource> value;  ///< not given: the tenant's value
+  std::vector<IndexSpec> indexes;
+  Position position;
+};
+
+struct EnsureSpec {
+  std::string table;
+  std::vector<std::string> key;
+  std::vector<std::pair<std::string, std::string>> row;  ///< column, value as text, in file order
+  Position position;
+};
+
+struct TenantSpec {
+  std::string column = "org_id";
+  std::string type = "uuid";
+  std::string references_table;   ///< as written before the parenthesis
+  std::string references_column;
+  std::string on_delete = "no action";   ///< no action | restrict (cascade and set … are refused)
+  std::optional<ValueSource> value;
+  std::string foreign_key = "fk_{table}_{column}_{references}";  ///< placeholders as shown
+  std::string index = "ix_{table}_{column}";
+  Position position;
+};
+
+struct LookupSpec {
+  std::string name;
+  std::string file;               ///< as written
+  std::string key_header;         ///< header of the column that is not the tenant column
+  std::string value_header;
+  std::vector<std::pair<std::string, std::string>> entries;  ///< key, value; keys distinct
+  std::vector<int> lines;         ///< line in the CSV of each entry
+  Position position;              ///< in the migration file
+};
+
+struct EnumSpec {
+  std::string type;
+  std::vector<std::string> values;
+  std::map<std::string, std::string> map;
+  std::map<std::string, std::string> unmap;
+  std::optional<std::string> on_unmapped;  ///< nullopt: fail
+  bool strict_order = true;
+  Position position;
+};
+
+struct ConvertSpec {
+  std::vector<std::string> columns;
+  std::string type;
+  Position position;
+};
+
+enum class MethodChoice { kAuto, kCopy, kUpdate, kCatalog };
+enum class OrderChoice { kAuto, kBlock, kKey };
+enum class HeldHorizon { kWait, kContinue };
+
+/// [run]: how to go about it. Not part of what the job is, so it may differ from run to run.
+struct RunOptions {
+  int workers = 4;                ///< writer connections, 1 to 256
+  MethodChoice method = MethodChoice::kAuto;
+  OrderChoice order = OrderChoice::kAuto;
+  bool online = true;
+  std::chrono::milliseconds batch_time{250};
+  /// Rows of a batch; 0: adapts to batch_time.
+  std::int64_t batch_rows = 0;
+  /// Passes over a window in block order; 0: chosen per table.
+  int passes = 0;
+  std::chrono::milliseconds lock_timeout{2000};
+  HeldHorizon on_held_horizon = HeldHorizon::kContinue;
+};
+
+/// A migration file, read and checked in itself (not yet against a database).
+struct JobSpec {
+  std::string file;
+  std::string dsn;                ///< [database] dsn; may hold a password, never printed or stored
+  std::string schema = "public";
+  RunOptions run;
+  std::vector<EnsureSpec> ensure;
+  std::optional<TenantSpec> tenant;   ///< may be absent when only enums are converted
+  std::vector<LookupSpec> lookups;
+  std::vector<TableSpec> tables;
+  std::vector<EnumSpec> enums;
+  std::vector<ConvertSpec> converts;
+
+  const LookupSpec* lookup(std::string_view name) const;
+};
+
+/// What the job is, as stable text, one fact a line: everything but [database] and [run]; lookup
+/// files by their entries' count and digest. Two files with the same text are the same job.
+std::vector<std::string> canonical_lines(const JobSpec& spec);
+
+/// Lines only in `before` ("- …") and only in `after` ("+ …").
+std::vector<std::string> difference(const std::vector<std::string>& before,
+                                    const std::vector<std::string>& after);
+
+/// 16 hex digits of a 64-bit FNV-1a over the canonical lines; the ledger's fingerprint.
+std::string fingerprint(const std::vector<std::string>& canonical);
+
+/// A duration as migration files and flags write it: 250ms, 2s, 1min.
+/// nullopt when it is not one, is not positive or exceeds a day.
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+}  // namespace pgbackfill::planner

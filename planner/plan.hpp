@@ -1,0 +1,146 @@
+#pragma once
+
+#include "planner/job_spec.hpp"
+#include "sql/catalog.hpp"
+#include "sql/identifier.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace pgbackfill::planner {
+
+/// In the order in which they run. The names are part of the command line and of the ledger.
+enum class Stage { kEnsure, kExpand, kBackfill, kEnforce, kForeignKey, kIndex, kFinish };
+inline constexpr int kStageCount = 7;
+std::string_view to_string(Stage stage);
+std::optional<Stage> parse_stage(std::string_view name);
+
+enum class Method { kCatalog, kCopy, kUpdate };
+std::string_view to_string(Method method);
+
+/// kBlock reads a table by ranges of heap blocks, kKey by ranges of its row key.
+enum class ReadOrder { kBlock, kKey };
+std::string_view to_string(ReadOrder order);
+
+/// How a worker finds the value of one column of one row.
+enum class ResolveKind {
+  kConstant,  ///< `constant` for every row
+  kLookup,    ///< input value -> lookup entry
+  kRemap,     ///< enum label -> label
+  kServer,    ///< the server computes it while the row is read (parent, sql)
+};
+
+/// One column that a backfill sets. SQL texts refer to the row by the alias t.
+struct Assignment {
+  std::string column;  ///< the column to set (tenant column, or an enum's shadow)
+  std::string type;    ///< its type, as SQL
+  ResolveKind resolve = ResolveKind::kConstant;
+  std::string constant;                                    ///< kConstant, as text
+  std::string lookup;                                      ///< kLookup: LookupSpec name
+  std::vector<std::pair<std::string, std::string>> remap;  ///< kRemap: every old label -> new label
+  /// The column the value depends on and its type as SQL; empty when there is none (constant,
+  /// sql). The write checks that it still has the value that was read.
+  std::string input;
+  std::string input_type;
+  /// The value as a scalar expression, without `otherwise`: for the update method, for reading
+  /// (kServer), and for verify. NULL where the row has no value.
+  std::string expression;
+  Otherwise otherwise;
+  /// Predicate: this row still needs the column ("t.org_id IS NULL").
+  std::string pending;
+};
+
+struct KeyColumn {
+  std::string name;
+  std::string type;
+};
+
+/// The backfill of one physical table (a leaf, where the table is partitioned).
+struct TableBackfill {
+  sql::QualifiedName table;
+  Method method = Method::kCopy;
+  ReadOrder order = ReadOrder::kBlock;
+  std::vector<KeyColumn> key;  ///< row key; empty when the table has none
+  std::vector<Assignment> assignments;
+  double estimated_rows = 0;
+  std::int64_t blocks = 0;
+};
+
+enum class StepKind {
+  kSql,       ///< statements in one transaction
+  kAlone,     ///< each statement on its own, outside a transaction (CREATE INDEX CONCURRENTLY)
+  kLookup,    ///< creates and fills the ledger's copy of a lookup
+  kBackfill,  ///< the data path
+};
+
+/// One resumable unit of the plan.
+struct Step {
+  std::string id;  ///< stable and unique: "expand:bookings:add-column:org_id"
+  Stage stage = Stage::kEnsure;
+  StepKind kind = StepKind::kSql;
+  /// Table it works on, for display and because DDL goes one at a time per table; empty when it
+  /// concerns none (or several).
+  std::string table;
+  std::string title;             ///< for people: "add column org_id uuid"
+  std::vector<std::string> sql;  ///< what it sends; for kBackfill the shape of a batch
+  /// SELECT of one boolean: is it already so? Asked right before; true skips the step.
+  /// Empty: the ledger decides.
+  std::string probe;
+  /// SELECT of one boolean and what to run first when it is true (an invalid index of an
+  /// interrupted build). Both empty or both set.
+  std::string leftover_probe;
+  std::string leftover_sql;
+  /// Takes the step back; empty with `irreversible` saying why it cannot be. Both empty: there is
+  /// nothing to take back (a validation ends with its constraint, a value with its column).
+  std::vector<std::string> inverse;
+  std::string irreversible;
+  std::string lookup;        ///< kLookup: its name
+  std::string lookup_table;  ///< kLookup: quoted name of the table it fills
+  /// Where a CHECK may fail because a row slipped in: the backfill steps to sweep before trying
+  /// once more.
+  std::vector<std::string> sweep;
+  std::vector<std::string> after;  ///< kBackfill: backfill steps that must be complete before
+  std::optional<TableBackfill> backfill;
+};
+
+/// What to look at after the job, per core table. Physical parent names.
+struct TableTarget {
+  sql::QualifiedName table;
+  std::string column;
+  std::string type;
+  sql::QualifiedName references;
+  std::string references_column;
+  std::string foreign_key;
+  std::vector<IndexSpec> indexes;
+};
+
+struct EnumTarget {
+  sql::QualifiedName type;
+  std::vector<std::string> labels;
+  bool ordered = true;
+};
+
+struct Plan {
+  std::string schema;
+  std::vector<Step> steps;  ///< in execution order
+  std::vector<TableTarget> tables;
+  std::vector<EnumTarget> enums;
+  std::vector<std::string> notes;  ///< skipped tables, chosen methods worth a word
+
+  const Step* step(std::string_view id) const;
+};
+
+/// Decides everything. REQUIRES: `check_against_catalog` found nothing and preflight refused
+/// nothing. Reads through `connection`; changes nothing.
+Plan make_plan(const JobSpec& spec, const sql::Catalog& catalog, sql::Connection& connection);
+
+std::string to_text(const Plan& plan);
+std::string to_sql(const Plan& plan);   ///< psql-runnable but for the backfill, which is a comment
+std::string to_json(const Plan& plan);  ///< stable; also how the ledger keeps the plan
+Plan plan_from_json(std::string_view json);
+
+}  // namespace pgbackfill::planner

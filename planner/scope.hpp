@@ -1,0 +1,99 @@
+#pragma once
+
+#include "planner/job_spec.hpp"
+#include "planner/plan.hpp"
+#include "sql/catalog.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace pgbackfill::planner {
+
+/// Schema of everything that the job keeps in the target database.
+inline constexpr std::string_view kLedgerSchema = "pgbackfill";
+
+/// One [[table]] as it stands in the database. Pointers live as long as spec and catalog.
+struct TableWork {
+  const TableSpec* spec = nullptr;
+  const sql::Table* table = nullptr;
+  std::string label;                    ///< as people and step ids name it
+  const sql::Column* column = nullptr;  ///< the tenant column, nullptr while there is none
+  const ValueSource* source = nullptr;  ///< its own or the tenant's; nullptr when neither is given
+  bool needs_value = false;             ///< rows may lack a value: the column is not NOT NULL yet
+  bool by_catalog = false;              ///< ADD COLUMN … DEFAULT does all rows at once
+};
+
+struct EnumColumnWork {
+  const sql::Table* table = nullptr;
+  const sql::Column* column = nullptr;
+  std::string label;                         ///< of the table
+  std::string shadow;                        ///< name of the new column until the swap
+  std::string old_name;                      ///< name of the old column after the swap
+  std::optional<std::string> default_label;  ///< the old default, when it is a plain label
+  bool default_understood = true;            ///< no default, NULL, or a plain label
+};
+
+/// How an enum type gets its labels.
+enum class EnumPath {
+  kNone,    ///< it has them
+  kRename,  ///< RENAME VALUE and ADD VALUE: no row is touched
+  kShadow,  ///< a new type, shadow columns and a swap
+};
+
+struct EnumWork {
+  const EnumSpec* spec = nullptr;
+  const sql::EnumType* type = nullptr;
+  EnumPath path = EnumPath::kNone;
+  std::vector<std::pair<std::string, std::string>> remap;  ///< every mapped label of the catalog
+  std::vector<std::string> unmapped;  ///< labels of the catalog that nothing maps into the new list
+  std::vector<EnumColumnWork> columns;
+  sql::QualifiedName shadow_type;
+  sql::QualifiedName old_type;  ///< what the type is called after the swap
+};
+
+/// The migration file against the database: what there is to do, before how.
+struct Scope {
+  std::vector<TableWork> tables;
+  std::vector<EnumWork> enums;
+  std::vector<std::string> notes;
+  sql::QualifiedName references;  ///< empty without [tenant]
+};
+
+/// Names that the database does not have are left out (check_against_catalog reports them).
+Scope resolve_scope(const JobSpec& spec, const sql::Catalog& catalog);
+
+/// The tables that hold the rows: the leaves of a partitioned table, else the table itself.
+std::vector<const sql::Table*> physical_tables(const sql::Catalog& catalog,
+                                               const sql::Table& table);
+
+/// The column of `parent` that `via` points to: by foreign key, else the parent's single-column
+/// primary key. nullopt when neither tells.
+std::optional<std::string> parent_key(const sql::Table& table, const std::string& via,
+                                      const sql::Table& parent);
+
+/// The index has the column among its keys or included columns.
+bool index_uses(const sql::Index& index, const std::string& column);
+
+/// A template of the migration file with {table}, {column} and {references} filled in, fitted.
+std::string expand_name(std::string_view pattern, const TenantSpec& tenant,
+                        const sql::QualifiedName& table, const sql::QualifiedName& references);
+
+/// Every index that the table is to have: those listed, then the default one unless a listed one
+/// leads with the tenant column.
+std::vector<IndexSpec> wanted_indexes(const TenantSpec& tenant, const TableWork& work,
+                                      const sql::QualifiedName& references);
+
+/// An existing foreign key that does what the job would add (any name), or nullptr.
+const sql::ForeignKey* equal_foreign_key(const TableWork& work, const TenantSpec& tenant,
+                                         const sql::QualifiedName& references);
+
+/// `word` occurs in `text`, not as a part of a longer word.
+bool mentions_word(std::string_view text, std::string_view word);
+
+/// How a lookup's keys are kept in the database: bigint or uuid where every column that uses it
+/// is of that family, else text.
+std::string lookup_key_type(const Scope& scope, std::string_view lookup);
+
+}  // namespace pgbackfill::planner

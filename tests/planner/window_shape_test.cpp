@@ -1,0 +1,45 @@
+#include "planner/window_shape.hpp"
+
+#include <gtest/gtest.h>
+
+namespace pgbackfill::planner {
+namespace {
+
+TableBackfill table(double rows, std::int64_t blocks) {
+  TableBackfill backfill;
+  backfill.estimated_rows = rows;
+  backfill.blocks = blocks;
+  return backfill;
+}
+
+TEST(WindowShape, HalfTheRowsOfAPageArePasses) {
+  const WindowShape shape = window_shape(table(1'000'000, 41'667), {}, 500);
+  EXPECT_EQ(shape.passes, 12);
+  EXPECT_EQ(shape.groups, 8);
+  EXPECT_EQ(shape.group_blocks, 250);
+}
+
+TEST(WindowShape, SmallTablesTakeOnePass) {
+  EXPECT_EQ(window_shape(table(1000, 40), {}, 500).passes, 1);
+}
+
+TEST(WindowShape, WindowFitsInMemoryWhateverTheRowsPerPage) {
+  for (const double per_block : {1.0, 24.0, 226.0}) {
+    const WindowShape shape = window_shape(table(per_block * 100'000, 100'000), {}, kMaxBatchRows);
+    EXPECT_LE(static_cast<double>(shape.blocks()) * per_block, 1.05 * kMaxWindowRows);
+    EXPECT_GE(shape.blocks(), 1);
+  }
+}
+
+TEST(WindowShape, PassesMayBeSet) {
+  RunOptions run;
+  run.passes = 3;
+  EXPECT_EQ(window_shape(table(1'000'000, 41'667), run, 500).passes, 3);
+}
+
+TEST(WindowShape, NeverAnalyzedTableHasAShape) {
+  EXPECT_GE(window_shape(table(0, 0), {}, 500).blocks(), 1);
+}
+
+}  // namespace
+}  // namespace pgbackfill::planner
