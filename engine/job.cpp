@@ -1,0 +1,122 @@
+#include "engine/job.hpp"
+
+#include <boost/thread/thread.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <set>
+
+namespace pgbackfill::engine {
+namespace {
+
+using planner::Stage;
+using planner::Step;
+using planner::StepKind;
+
+bool is_long(Stage stage) {
+  return stage == Stage::kEnforce || stage == Stage::kForeignKey || stage == Stage::kIndex;
+}
+
+}  // namespace
+
+JobRunner::JobRunner(const planner::JobSpec& spec, const planner::Plan& plan,
+                     const EngineOptions& options, int job_id, sql::Connection& coordinator,
+                     ProgressBoard& board, StopSignal& stop, LogSink log)
+    : spec_(spec),
+      plan_(plan),
+      options_(options),
+      job_id_(job_id),
+      board_(board),
+      stop_(stop),
+      log_(log),
+      ledger_(coordinator),
+      backfill_(spec, plan, options, job_id, coordinator, board, stop, log) {}
+
+bool JobRunner::run() {
+  const int last = static_cast<int>(options_.until.value_or(Stage::kFinish));
+  for (int stage = 0; stage <= last; ++stage) {
+    if (!run_stage(static_cast<Stage>(stage))) return false;
+  }
+  return true;
+}
+
+bool JobRunner::run_stage(Stage stage) {
+  std::set<std::string> done;
+  for (const StepRecord& record : ledger_.steps(job_id_)) {
+    if (record.state == "done") done.insert(record.step_id);
+  }
+  Steps steps;
+  for (const Step& step : plan_.steps) {
+    if (step.stage == stage && !done.contains(step.id)) steps.push_back(&step);
+  }
+  if (steps.empty()) return true;
+  board_.stage(stage);
+  if (stage == Stage::kBackfill) return backfill_.run();
+  return is_long(stage) && options_.run.workers > 1 ? run_side_by_side(steps) : run_in_order(steps);
+}
+
+bool JobRunner::run_in_order(const Steps& steps) {
+  DdlRunner ddl(spec_, options_, plan_.schema, job_id_, stop_, log_);
+  return std::all_of(steps.begin(), steps.end(),
+                     [&](const Step* step) { return run_step(ddl, *step) == StepOutcome::kDone; });
+}
+
+bool JobRunner::run_side_by_side(const Steps& steps) {
+  std::vector<Steps> tables;
+  std::map<std::string, std::size_t> position;
+  for (const Step* step : steps) {
+    const auto [found, added] = position.emplace(step->table, tables.size());
+    if (added) tables.emplace_back();
+    tables[found->second].push_back(step);
+  }
+  std::atomic<std::size_t> next{0};
+  std::atomic<bool> complete{true};
+  Mutex mutex;
+  std::exception_ptr failure;
+  const auto work = [&] {
+    try {
+      for (std::size_t table = next++; table < tables.size() && complete; table = next++) {
+        if (!run_in_order(tables[table])) complete = false;
+      }
+    } catch (...) {
+      const MutexLock lock(mutex);
+      if (!failure) failure = std::current_exception();
+      complete = false;
+    }
+  };
+  boost::thread_group threads;
+  const auto count =
+      std::min<std::size_t>(tables.size(), static_cast<std::size_t>(options_.run.workers));
+  for (std::size_t i = 0; i < count; ++i) threads.create_thread(work);
+  threads.join_all();
+  if (failure) std::rethrow_exception(failure);
+  return complete;
+}
+
+StepOutcome JobRunner::run_step(DdlRunner& ddl, const Step& step) {
+  const std::string title = step.table.empty() ? step.title : step.table + ": " + step.title;
+  board_.step_started(title);
+  StepOutcome outcome = StepOutcome::kStopped;
+  try {
+    outcome = ddl.run(step, true);
+    if (outcome == StepOutcome::kViolated) {
+      log_(LogLevel::kInfo,
+           fmt::format("{}: rows without a value came in meanwhile; sweeping", title));
+      outcome = sweep(step) ? ddl.run(step, false) : StepOutcome::kStopped;
+    }
+  } catch (...) {
+    board_.step_ended(title, false);
+    throw;
+  }
+  board_.step_ended(title, outcome == StepOutcome::kDone);
+  return outcome;
+}
+
+bool JobRunner::sweep(const Step& step) {
+  const MutexLock lock(sweep_mutex_);
+  return backfill_.sweep(step.sweep);
+}
+
+}  // namespace pgbackfill::engine

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "engine/backfill_runner.hpp"
+#include "engine/ddl_runner.hpp"
+#include "engine/engine.hpp"
+#include "engine/ledger.hpp"
+
+#include <vector>
+
+namespace pgbackfill::engine {
+
+/// Takes one job's plan through its stages, from whatever the ledger says is done. Steps of
+/// different tables run side by side where a stage's steps are long (NOT NULL and foreign-key
+/// validation, index builds); never two DDL statements on one table at a time.
+class JobRunner {
+ public:
+  JobRunner(const planner::JobSpec& spec, const planner::Plan& plan, const EngineOptions& options,
+            int job_id, sql::Connection& coordinator, ProgressBoard& board, StopSignal& stop,
+            LogSink log);
+
+  /// False when stopped before the end of the last stage asked for.
+  bool run();
+
+ private:
+  using Steps = std::vector<const planner::Step*>;
+  bool run_stage(planner::Stage stage);
+  bool run_in_order(const Steps& steps);
+  bool run_side_by_side(const Steps& steps);
+  StepOutcome run_step(DdlRunner& ddl, const planner::Step& step);
+  bool sweep(const planner::Step& step);
+
+  const planner::JobSpec& spec_;
+  const planner::Plan& plan_;
+  const EngineOptions& options_;
+  const int job_id_;
+  ProgressBoard& board_;
+  StopSignal& stop_;
+  LogSink log_;
+  Ledger ledger_;
+  BackfillRunner backfill_;
+  Mutex sweep_mutex_;  ///< backfill_ and its connection: one sweep at a time
+};
+
+}  // namespace pgbackfill::engine

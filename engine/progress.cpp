@@ -1,0 +1,76 @@
+#include "engine/progress.hpp"
+
+#include <algorithm>
+
+namespace pgbackfill::engine {
+
+ProgressSnapshot ProgressBoard::snapshot() const {
+  const MutexLock lock(mutex_);
+  return state_;
+}
+
+void ProgressBoard::job(int steps, int steps_done, double estimated_rows,
+                        std::int64_t rows_before) {
+  const MutexLock lock(mutex_);
+  state_.steps = steps;
+  state_.steps_done = steps_done;
+  state_.estimated_rows = estimated_rows;
+  state_.rows_before = rows_before;
+}
+
+void ProgressBoard::stage(planner::Stage stage) {
+  const MutexLock lock(mutex_);
+  state_.stage = stage;
+}
+
+void ProgressBoard::step_started(const std::string& title) {
+  const MutexLock lock(mutex_);
+  state_.running.push_back(title);
+}
+
+void ProgressBoard::step_ended(const std::string& title, bool done) {
+  const MutexLock lock(mutex_);
+  const auto found = std::find(state_.running.begin(), state_.running.end(), title);
+  if (found != state_.running.end()) state_.running.erase(found);
+  if (done) ++state_.steps_done;
+}
+
+TableProgress* ProgressBoard::find(std::string_view step_id) {
+  const auto found = std::find_if(state_.tables.begin(), state_.tables.end(),
+                                  [&](const TableProgress& t) { return t.step_id == step_id; });
+  return found == state_.tables.end() ? nullptr : &*found;
+}
+
+void ProgressBoard::table_started(const TableProgress& table) {
+  const MutexLock lock(mutex_);
+  if (find(table.step_id) == nullptr) state_.tables.push_back(table);
+}
+
+void ProgressBoard::round_started(std::string_view step_id, int round, std::int64_t ranges,
+                                  std::int64_t ranges_done) {
+  const MutexLock lock(mutex_);
+  if (TableProgress* table = find(step_id)) {
+    table->round = round;
+    table->ranges = ranges;
+    table->ranges_done = ranges_done;
+  }
+}
+
+void ProgressBoard::batch(std::string_view step_id, std::int64_t rows) {
+  const MutexLock lock(mutex_);
+  state_.rows += rows;
+  ++state_.batches;
+  if (TableProgress* table = find(step_id)) table->rows += rows;
+}
+
+void ProgressBoard::range_done(std::string_view step_id) {
+  const MutexLock lock(mutex_);
+  if (TableProgress* table = find(step_id)) ++table->ranges_done;
+}
+
+void ProgressBoard::table_ended(std::string_view step_id) {
+  const MutexLock lock(mutex_);
+  std::erase_if(state_.tables, [&](const TableProgress& t) { return t.step_id == step_id; });
+}
+
+}  // namespace pgbackfill::engine

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "engine/mutex.hpp"
+#include "planner/plan.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pgbackfill::engine {
+
+struct TableProgress {
+  std::string step_id;
+  std::string table;
+  double estimated_rows = 0;  ///< planner's estimate, taken when the job was planned
+  std::int64_t rows = 0;      ///< rows changed, earlier runs of the job included
+  std::int64_t ranges = 0;    ///< of the current round
+  std::int64_t ranges_done = 0;
+  int round = 0;  ///< 0: the main pass; above: sweeps
+};
+
+struct ProgressSnapshot {
+  planner::Stage stage = planner::Stage::kEnsure;
+  int steps = 0;
+  int steps_done = 0;
+  std::vector<std::string> running;   ///< titles of DDL steps under way
+  std::vector<TableProgress> tables;  ///< backfills under way
+  std::int64_t rows = 0;              ///< changed by this run
+  std::int64_t rows_before = 0;       ///< changed by earlier runs of the job
+  double estimated_rows = 0;          ///< of all backfills of the job
+  std::int64_t batches = 0;
+};
+
+/// Where the engine says how far it is and whoever displays it looks. Thread-safe.
+class ProgressBoard {
+ public:
+  ProgressSnapshot snapshot() const;
+
+  void job(int steps, int steps_done, double estimated_rows, std::int64_t rows_before);
+  void stage(planner::Stage stage);
+  void step_started(const std::string& title);
+  void step_ended(const std::string& title, bool done);
+  void table_started(const TableProgress& table);
+  void round_started(std::string_view step_id, int round, std::int64_t ranges,
+                     std::int64_t ranges_done);
+  void batch(std::string_view step_id, std::int64_t rows);
+  void range_done(std::string_view step_id);
+  void table_ended(std::string_view step_id);
+
+ private:
+  TableProgress* find(std::string_view step_id);  // REQUIRES: mutex_ held
+  mutable Mutex mutex_;
+  ProgressSnapshot state_;  // guarded by mutex_
+};
+
+}  // namespace pgbackfill::engine

@@ -1,0 +1,81 @@
+#include "engine/session.hpp"
+
+#include "engine/retry_policy.hpp"
+#include "sql/identifier.hpp"
+
+#include <fmt/format.h>
+
+namespace pgbackfill::engine {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::chrono::minutes kReconnectBudget{10};
+
+std::function<void(std::string_view)> notices_to(const LogSink& log) {
+  if (!log) return {};
+  return [log](std::string_view notice) { log(LogLevel::kWarning, notice); };
+}
+
+}  // namespace
+
+sql::ConnectOptions session_options(const EngineOptions& options, std::string_view schema,
+                                    SessionRole role, const LogSink& log) {
+  sql::ConnectOptions connect;
+  connect.dsn = options.dsn;
+  connect.on_notice = notices_to(log);
+  connect.settings = {
+      {"client_min_messages", "warning"},
+      {"client_encoding", "UTF8"},
+      {"search_path", sql::quote_identifier(schema) + ", public"},
+      {"DateStyle", "ISO"},
+      {"IntervalStyle", "postgres"},
+      {"TimeZone", "UTC"},
+      {"bytea_output", "hex"},
+      {"extra_float_digits", "1"},
+      {"standard_conforming_strings", "on"},
+      {"row_security", "off"},
+      {"statement_timeout", "0"},
+      {"idle_in_transaction_session_timeout", "0"},
+      {"default_transaction_isolation", "read committed"},
+      {"lock_timeout", fmt::format("{}ms", options.run.lock_timeout.count())},
+      {"jit", "off"},
+  };
+  if (role == SessionRole::kReader) {
+    connect.application_name = "pgbackfill reader";
+    // A window that is cut short is cut at its highest block, so scans must start at the front.
+    connect.settings.emplace_back("synchronize_seqscans", "off");
+  } else if (role == SessionRole::kWriter) {
+    connect.application_name = "pgbackfill writer";
+    // The batch and its ledger row are lost or kept together, and sweeps find what was lost.
+    connect.settings.emplace_back("synchronous_commit", "off");
+    // The stage is never analyzed; a batch must not turn into a scan of the whole table.
+    connect.settings.emplace_back("enable_seqscan", "off");
+  }
+  return connect;
+}
+
+sql::Connection connect(const std::string& dsn, std::string_view schema, const LogSink& log) {
+  EngineOptions options;
+  options.dsn = dsn;
+  return sql::Connection(session_options(options, schema, SessionRole::kCoordinator, log));
+}
+
+sql::Connection connect_patiently(const sql::ConnectOptions& options, const StopSignal& stop,
+                                  const LogSink& log) {
+  const auto give_up = std::chrono::steady_clock::now() + kReconnectBudget;
+  Backoff backoff(milliseconds(200), milliseconds(5000), std::random_device{}());
+  for (;;) {
+    try {
+      return sql::Connection(options);
+    } catch (const sql::Error& error) {
+      const bool hopeless = classify(error.sqlstate(), true) == Disposition::kFail;
+      if (hopeless || std::chrono::steady_clock::now() > give_up) throw;
+      if (log)
+        log(LogLevel::kWarning, fmt::format("cannot connect, trying again: {}", error.what()));
+      if (!stop.sleep(backoff.next())) throw;
+    }
+  }
+}
+
+}  // namespace pgbackfill::engine

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "engine/batch_sizer.hpp"
+#include "engine/ledger.hpp"
+#include "engine/resolver.hpp"
+#include "planner/plan.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace pgbackfill::engine {
+
+/// What readers and writers share about one table's backfill. Constant after construction but for
+/// the sizer, which is thread-safe.
+struct TableJob {
+  std::string step_id;
+  planner::TableBackfill table;
+  Resolver resolver;
+  BatchSizer sizer;
+
+  TableJob(std::string id, planner::TableBackfill backfill, const planner::JobSpec& spec,
+           const planner::RunOptions& run)
+      : step_id(std::move(id)),
+        table(std::move(backfill)),
+        resolver(table, spec),
+        sizer(run.batch_time, run.batch_rows) {}
+};
+
+/// A claimed range of a table.
+struct RangeTask {
+  std::shared_ptr<TableJob> job;
+  RangeRecord range;
+};
+
+}  // namespace pgbackfill::engine

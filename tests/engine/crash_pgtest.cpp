@@ -1,0 +1,180 @@
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <boost/thread/thread.hpp>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/support/pg_fixture.hpp"
+#include "tests/support/run_program.hpp"
+
+namespace pgbackfill::test {
+namespace {
+
+constexpr int kKills = 20;
+constexpr const char* kDefaultOrg = "'00000000-0000-0000-0000-000000000001'::uuid";
+
+/// What every row's organization must be, computed without the product: one scalar SQL expression
+/// over the row t, from the lookup file alone.
+std::map<std::string, std::string> oracle() {
+  const auto team = [](const std::string& id) {
+    return "(SELECT o.org_id FROM oracle_team_orgs AS o WHERE o.team_id = " + id + ")";
+  };
+  const auto booking = [&](const std::string& id) {
+    return fmt::format("(SELECT coalesce({}, {}) FROM bookings AS b WHERE b.booking_id = {})",
+                       team("b.team_id"), kDefaultOrg, id);
+  };
+  const auto through_bookings = [&](const std::string& from) {
+    return fmt::format("coalesce((SELECT {} FROM {} AND b.team_id IS NOT NULL LIMIT 1), {})",
+                       team("b.team_id"), from, kDefaultOrg);
+  };
+  const auto client = [&](const std::string& id) {
+    return through_bookings("bookings AS b WHERE b.client_id = " + id);
+  };
+  const auto invoice = [&](const std::string& id) {
+    return fmt::format("coalesce((SELECT {} FROM invoices AS i WHERE i.invoice_id = {}), {})",
+                       booking("i.order_id"), id, kDefaultOrg);
+  };
+  const auto or_default = [](const std::string& value) {
+    return fmt::format("coalesce({}, {})", value, kDefaultOrg);
+  };
+  return {
+      {"teams", team("t.team_id")},
+      {"workers", or_default(team("t.team_id"))},
+      {"team_blackouts", team("t.team_id")},
+      {"bookings", or_default(team("t.team_id"))},
+      {"client_users", client("t.client_id")},
+      {"subscriptions", client("t.client_id")},
+      {"leads", through_bookings("bookings AS b WHERE b.lead_id = t.lead_id")},
+      {"checklist_runs", booking("t.order_id")},
+      {"checklist_run_items",
+       "(SELECT " + booking("r.order_id") + " FROM checklist_runs AS r WHERE r.run_id = t.run_id)"},
+      {"invoices", or_default(booking("t.order_id"))},
+      {"invoice_items", invoice("t.invoice_id")},
+      {"invoice_payments", invoice("t.invoice_id")},
+      {"order_photos", booking("t.order_id")},
+      {"email_events", or_default(booking("t.booking_id"))},
+      {"disputes", booking("t.booking_id")},
+  };
+}
+
+class Crash : public PgTest {
+ protected:
+  std::vector<std::string> core_tables() {
+    const auto result = sql(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = "
+        "'public'::regnamespace AND relname NOT IN ('oracle_team_orgs') ORDER BY relname");
+    std::vector<std::string> tables;
+    for (int row = 0; row < result.rows(); ++row) tables.emplace_back(result.text(row, 0));
+    return tables;
+  }
+
+  /// Columns that the job must leave alone.
+  std::map<std::string, std::string> untouched_columns() {
+    const auto result = sql(
+        "SELECT attrelid::regclass::text, string_agg('t.' || quote_ident(attname), ', ' ORDER BY "
+        "attnum) FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid "
+        "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT "
+        "attisdropped AND atttypid <> 'user_role'::regtype GROUP BY attrelid");
+    std::map<std::string, std::string> columns;
+    for (int row = 0; row < result.rows(); ++row) {
+      columns.emplace(result.text(row, 0), result.text(row, 1));
+    }
+    return columns;
+  }
+
+  std::map<std::string, std::string> checksums(const std::map<std::string, std::string>& columns) {
+    std::map<std::string, std::string> sums;
+    for (const auto& [table, list] : columns) {
+      // The ensured rows are asked for, not damage.
+      const std::string where = table.starts_with("organization")
+                                    ? fmt::format(" WHERE t.org_id <> {}", kDefaultOrg)
+                                    : "";
+      sums[table] = value(fmt::format(
+          "SELECT count(*) || ' ' || coalesce(sum(('x' || substr(md5(ROW({})::text), 1, "
+          "12))::bit(48)::bigint), 0) FROM {} AS t{}",
+          list, table, where));
+    }
+    return sums;
+  }
+
+  ProgramOutcome pgbackfill(const std::string& command) {
+    return run_program(PGBACKFILL_EXECUTABLE, arguments(command));
+  }
+  std::vector<std::string> arguments(const std::string& command) const {
+    std::vector<std::string> list{command, "-c",
+                                  PGBACKFILL_SOURCE_DIR "/tools/migrations/by-team.toml", "--dsn",
+                                  dsn()};
+    // Small batches by two workers: many commits to be killed between.
+    if (command == "run") list.insert(list.end(), {"--workers", "2", "--batch-rows", "100"});
+    return list;
+  }
+};
+
+TEST_F(Crash, KilledTwentyTimesNothingIsLostOrDoneTwice) {
+  const auto loaded =
+      run_program(PGBACKFILL_SAMPLE_BINARY, {"--dsn", dsn(), "--scale", "0.5", "--seed", "7"});
+  ASSERT_EQ(loaded.exit_code, 0) << loaded.err;
+  sql("CREATE TABLE oracle_team_orgs (team_id integer PRIMARY KEY, org_id uuid)");
+  sql("INSERT INTO oracle_team_orgs SELECT n, ('00000000-0000-0000-0000-' || lpad((100 + (n - 1) / "
+      "3 + 1)::text, 12, '0'))::uuid FROM generate_series(1, 60) AS n");
+  const auto tables = core_tables();
+  const auto columns = untouched_columns();
+  const auto before = checksums(columns);
+  const auto roles_before = value(
+      "SELECT string_agg(user_id::text || CASE role::text WHEN 'user' THEN 'worker' ELSE "
+      "role::text END, ',' ORDER BY user_id) FROM users");
+
+  std::mt19937 random(20);
+  std::uniform_int_distribution<int> delay(25, 260);
+  int kills = 0;
+  while (kills < kKills) {
+    RunningProgram program(PGBACKFILL_EXECUTABLE, arguments("run"));
+    boost::this_thread::sleep_for(boost::chrono::milliseconds(delay(random)));
+    if (!program.running()) {
+      const auto outcome = program.wait();
+      ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+      break;
+    }
+    program.signal(SIGKILL);
+    program.wait();
+    ++kills;
+    // A killed client's backends may still be finishing their statement.
+    for (int tries = 0; tries < 500 && value("SELECT count(*) FROM pg_stat_activity WHERE "
+                                             "application_name LIKE 'pgbackfill%' AND datname = "
+                                             "current_database()") != "0";
+         ++tries) {
+      boost::this_thread::sleep_for(boost::chrono::milliseconds(10));
+    }
+  }
+  ASSERT_EQ(kills, kKills) << "the job was over too soon to be killed often enough";
+  const auto last = pgbackfill("run");
+  ASSERT_EQ(last.exit_code, 0) << last.err;
+  const auto verified = pgbackfill("verify");
+  EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+
+  EXPECT_EQ(checksums(columns), before);
+  EXPECT_EQ(value("SELECT string_agg(user_id::text || role::text, ',' ORDER BY user_id) FROM users"),
+            roles_before);
+  for (const auto& [table, expected] : oracle()) {
+    EXPECT_EQ(value(fmt::format("SELECT count(*) FROM {} AS t WHERE t.org_id IS DISTINCT FROM {}",
+                                table, expected)),
+              "0")
+        << table;
+  }
+  // Every row of a table that went by the data path was changed exactly once.
+  const auto ledger = sql(
+      "SELECT step_id, sum(rows) FROM pgbackfill.range GROUP BY step_id ORDER BY step_id");
+  EXPECT_GT(ledger.rows(), 15);
+  for (int row = 0; row < ledger.rows(); ++row) {
+    const std::string step(ledger.text(row, 0));
+    const std::string table = step.substr(step.find(':') + 1);
+    EXPECT_EQ(std::string(ledger.text(row, 1)), value("SELECT count(*) FROM " + table)) << table;
+  }
+  EXPECT_EQ(pgbackfill("run").exit_code, 0);
+}
+
+}  // namespace
+}  // namespace pgbackfill::test

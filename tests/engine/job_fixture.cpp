@@ -1,0 +1,94 @@
+#include "tests/engine/job_fixture.hpp"
+
+#include <fmt/format.h>
+
+#include <fstream>
+
+#include "planner/migration_file.hpp"
+
+namespace pgbackfill::test {
+
+void JobTest::SetUp() {
+  PgTest::SetUp();
+  std::string pattern = (std::filesystem::temp_directory_path() / "pgbackfill-job-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+  directory_ = pattern;
+}
+
+void JobTest::TearDown() {
+  std::filesystem::remove_all(directory_);
+  PgTest::TearDown();
+}
+
+void JobTest::create_organizations() {
+  sql("CREATE TABLE organizations (org_id uuid PRIMARY KEY, name text NOT NULL);"
+      "INSERT INTO organizations VALUES ('00000000-0000-0000-0000-000000000001', 'Default');"
+      "INSERT INTO organizations SELECT ('00000000-0000-0000-0000-' || lpad((100 + n)::text, 12, "
+      "'0'))::uuid, 'Organization ' || n FROM generate_series(1, 5) AS n");
+}
+
+std::filesystem::path JobTest::write_file(std::string_view name, std::string_view text) {
+  const auto path = directory_ / name;
+  std::ofstream(path) << text;
+  return path;
+}
+
+planner::JobSpec JobTest::job(std::string_view text) {
+  const auto path = write_file("job.toml", fmt::format(R"(version = 1
+[run]
+workers = 2
+lock_timeout = "500ms"
+[tenant]
+column = "org_id"
+type = "uuid"
+references = "organizations(org_id)"
+value = {{ constant = "{}" }}
+foreign_key = "fk_{{table}}_org_id_organizations"
+index = "ix_{{table}}_org_id"
+{})",
+                                                       kDefaultOrg, text));
+  return planner::read_migration_file(path);
+}
+
+engine::EngineOptions JobTest::options(const planner::JobSpec& spec) const {
+  engine::EngineOptions options;
+  options.dsn = dsn();
+  options.run = spec.run;
+  return options;
+}
+
+engine::RunReport JobTest::run(const planner::JobSpec& spec) {
+  return run_until(spec, planner::Stage::kFinish);
+}
+
+engine::RunReport JobTest::run_until(const planner::JobSpec& spec, planner::Stage stage) {
+  engine::EngineOptions engine_options = options(spec);
+  engine_options.until = stage;
+  return engine::run_job(spec, engine_options, board_, stop_,
+                         [this](engine::LogLevel, std::string_view line) {
+                           const engine::MutexLock lock(log_mutex_);
+                           log_.emplace_back(line);
+                         });
+}
+
+void JobTest::write_team_lookup() {
+  std::string csv = "team_id,org_id\n";
+  for (int team = 1; team <= 20; ++team) {
+    csv += fmt::format("{},00000000-0000-0000-0000-000000000{}\n", team, 101 + team % 5);
+  }
+  write_file("team_orgs.csv", csv);
+}
+
+std::string JobTest::team_org(std::string_view team) {
+  return fmt::format(
+      "('00000000-0000-0000-0000-' || lpad((101 + {} % 5)::text, 12, '0'))::uuid", team);
+}
+
+std::int64_t JobTest::count(std::string_view query) { return sql(query).integer(0, 0); }
+
+std::int64_t JobTest::ledger_rows(std::string_view step_id) {
+  return count(fmt::format(
+      "SELECT coalesce(sum(rows), 0) FROM pgbackfill.range WHERE step_id = '{}'", step_id));
+}
+
+}  // namespace pgbackfill::test
