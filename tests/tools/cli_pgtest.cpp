@@ -1,0 +1,176 @@
+#include "tests/support/pg_fixture.hpp"
+#include "tools/cli.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
+namespace pgbackfill::tools {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+struct Outcome {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+/// The command in this process against a small application.
+class CliServerTest : public test::PgTest {
+ protected:
+  void SetUp() override {
+    PgTest::SetUp();
+    std::string name = (std::filesystem::temp_directory_path() / "pgbackfill-cli-XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    directory_ = name;
+    write_file("ix_bookings_org_state");
+    sql("CREATE TABLE organizations (org_id uuid PRIMARY KEY, name text NOT NULL);"
+        "CREATE TABLE bookings (booking_id integer PRIMARY KEY, state text);"
+        "INSERT INTO bookings SELECT g, 'open' FROM generate_series(1, 1000) AS g");
+  }
+  void TearDown() override {
+    std::filesystem::remove_all(directory_);
+    PgTest::TearDown();
+  }
+
+  void write_file(const std::string& index) {
+    std::ofstream(path()) << R"toml(version = 1
+[[ensure]]
+table = "organizations"
+key = ["org_id"]
+row = { org_id = "00000000-0000-0000-0000-000000000001", name = "Default" }
+[tenant]
+column = "org_id"
+type = "uuid"
+references = "organizations(org_id)"
+value = { constant = "00000000-0000-0000-0000-000000000001" }
+[[table]]
+name = "bookings"
+indexes = [ { name = ")toml"
+                          << index << "\", columns = [\"org_id\", \"state\"] } ]\n";
+  }
+
+  std::string path() const { return (directory_ / "migration.toml").string(); }
+
+  Outcome run(std::vector<std::string> args) {
+    args.insert(args.end(), {"--dsn", dsn()});
+    std::ostringstream out;
+    std::ostringstream err;
+    const int code = run_cli(args, out, err);
+    return {code, out.str(), err.str()};
+  }
+  Outcome on_file(const std::string& command, std::vector<std::string> more = {}) {
+    std::vector<std::string> args{command, "-c", path()};
+    args.insert(args.end(), more.begin(), more.end());
+    return run(args);
+  }
+
+  std::filesystem::path directory_;
+};
+
+TEST_F(CliServerTest, StatusWithoutALedgerSaysSo) {
+  const Outcome text = run({"status"});
+  EXPECT_EQ(text.code, kExitDone) << text.err;
+  EXPECT_THAT(text.out, HasSubstr("no job"));
+  EXPECT_EQ(nlohmann::json::parse(run({"status", "--format", "json"}).out)["ledger"], false);
+}
+
+TEST_F(CliServerTest, PlanChangesNothing) {
+  for (const char* format : {"text", "json", "sql"}) {
+    const Outcome outcome = on_file("plan", {"--format", format});
+    EXPECT_EQ(outcome.code, kExitDone) << outcome.err;
+    EXPECT_THAT(outcome.out, HasSubstr("ix_bookings_org_state"));
+  }
+  EXPECT_EQ(value("SELECT to_regnamespace('pgbackfill') IS NULL"), "t");
+  EXPECT_EQ(value("SELECT count(*) FROM pg_attribute WHERE attrelid = 'bookings'::regclass"
+                  " AND attname = 'org_id'"),
+            "0");
+}
+
+TEST_F(CliServerTest, VerifyBeforeTheJobFindsDifferences) {
+  const Outcome outcome = on_file("verify");
+  EXPECT_EQ(outcome.code, kExitDifferent) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("FAILED bookings.org_id column"));
+}
+
+TEST_F(CliServerTest, NamesThatTheDatabaseDoesNotHaveAreErrorsOfTheFile) {
+  sql("DROP TABLE bookings");
+  for (const char* command : {"plan", "run"}) {
+    const Outcome outcome = on_file(command);
+    EXPECT_EQ(outcome.code, kExitUsage) << outcome.err;
+    EXPECT_THAT(outcome.err, AllOf(HasSubstr(path() + ":"), HasSubstr("bookings")));
+  }
+}
+
+TEST_F(CliServerTest, MissingDatabaseIsAClearError) {
+  std::ostringstream out;
+  std::ostringstream err;
+  EXPECT_EQ(run_cli({"status", "--dsn", dsn() + " dbname=nowhere"}, out, err), kExitFailed);
+  EXPECT_THAT(err.str(), AllOf(HasSubstr("nowhere"), HasSubstr("check the name of the database")));
+}
+
+TEST_F(CliServerTest, RunGoesStageByStageToTheEndAndThenHasNothingToDo) {
+  const Outcome half = on_file("run", {"--until", "expand", "--method", "copy"});
+  ASSERT_EQ(half.code, kExitDone) << half.err;
+  EXPECT_THAT(half.out, HasSubstr("done up to stage expand; next is stage backfill"));
+
+  const Outcome planned = on_file("plan");
+  EXPECT_EQ(planned.code, kExitDone) << planned.err;
+  EXPECT_THAT(planned.err, HasSubstr("under way"));
+  EXPECT_THAT(run({"status"}).out, HasSubstr("not finished"));
+
+  write_file("ix_other");
+  const Outcome changed = on_file("plan");
+  EXPECT_EQ(changed.code, kExitRefused) << changed.err;
+  EXPECT_THAT(changed.err, AllOf(HasSubstr("\n  - "), HasSubstr("\n  + "), HasSubstr("ix_other")));
+  EXPECT_EQ(on_file("run").code, kExitRefused);
+  write_file("ix_bookings_org_state");
+
+  const Outcome whole = on_file("run");
+  ASSERT_EQ(whole.code, kExitDone) << whole.err;
+  EXPECT_THAT(whole.out,
+              AllOf(HasSubstr("1,000 rows"), HasSubstr("bookings"), HasSubstr("done\n")));
+
+  const Outcome again = on_file("run");
+  EXPECT_EQ(again.code, kExitDone) << again.err;
+  EXPECT_THAT(again.out, HasSubstr("nothing to do"));
+
+  const Outcome verified = on_file("verify");
+  EXPECT_EQ(verified.code, kExitDone) << verified.out << verified.err;
+  EXPECT_THAT(verified.out, AllOf(HasSubstr("verify: all "), HasSubstr("1,000 rows")));
+
+  const auto status = nlohmann::json::parse(run({"status", "--format", "json"}).out);
+  EXPECT_EQ(status["job"]["state"], "finished");
+  EXPECT_EQ(status["tables"][0]["rows"], 1000);
+  EXPECT_EQ(status["tables"][0]["percent"], 100.0);
+  // A finished job ends the watching at once.
+  EXPECT_THAT(run({"status", "--watch"}).out, HasSubstr("finished"));
+
+  sql("ALTER TABLE bookings ALTER org_id DROP NOT NULL");
+  const Outcome broken = on_file("verify", {"--format", "junit"});
+  EXPECT_EQ(broken.code, kExitDifferent);
+  EXPECT_THAT(broken.out, HasSubstr("failures=\"1\""));
+}
+
+TEST_F(CliServerTest, ASecondOperatorIsRefused) {
+  // The lock that a run holds for as long as it lives.
+  sql("SELECT pg_advisory_lock(x'7067626b66696c6c'::bigint)");
+  const Outcome outcome = on_file("run");
+  EXPECT_EQ(outcome.code, kExitRefused) << outcome.err;
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("refused"), HasSubstr("backend ")));
+  EXPECT_EQ(value("SELECT to_regnamespace('pgbackfill') IS NULL"), "t");
+}
+
+}  // namespace
+}  // namespace pgbackfill::tools

@@ -1,0 +1,198 @@
+#include "tools/progress_display.hpp"
+
+#include "tools/console.hpp"
+#include "tools/progress_lines.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+#include <string>
+
+namespace pgbackfill::tools {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+engine::TableProgress table(const std::string& name, double estimated, std::int64_t rows) {
+  engine::TableProgress progress;
+  progress.step_id = "backfill:" + name;
+  progress.table = name;
+  progress.estimated_rows = estimated;
+  progress.rows = rows;
+  progress.ranges = 10;
+  progress.ranges_done = 4;
+  return progress;
+}
+
+ProgressView backfill_view() {
+  ProgressView view;
+  view.snapshot.stage = planner::Stage::kBackfill;
+  view.snapshot.steps = 120;
+  view.snapshot.steps_done = 12;
+  view.snapshot.rows = 1'000'000;
+  view.snapshot.rows_before = 234'567;
+  view.snapshot.estimated_rows = 6'172'835;
+  view.snapshot.tables = {table("bookings", 2'000'000, 500'000), table("leads", 1'000, 250)};
+  view.elapsed = 75;
+  view.rate = 71'234;
+  view.table_rates["backfill:bookings"] = 50'000;
+  return view;
+}
+
+int codepoints(const std::string& text) {
+  int count = 0;
+  for (const char c : text) count += (static_cast<unsigned char>(c) & 0xC0U) != 0x80U ? 1 : 0;
+  return count;
+}
+
+TEST(RateWindowTest, MeasuresOverTheLastSecondsOnly) {
+  RateWindow rate(10);
+  EXPECT_EQ(rate.per_second(), 0);
+  rate.add(0, 0);
+  EXPECT_EQ(rate.per_second(), 0);
+  for (int second = 1; second <= 20; ++second) rate.add(second, second * 100);
+  EXPECT_DOUBLE_EQ(rate.per_second(), 100);
+  for (int second = 21; second <= 40; ++second) rate.add(second, 2000 + (second - 20) * 1000);
+  EXPECT_DOUBLE_EQ(rate.per_second(), 1000);
+}
+
+TEST(RateWindowTest, FallsToZeroWhenNothingMoves) {
+  RateWindow rate(10);
+  rate.add(0, 0);
+  rate.add(1, 5000);
+  for (int second = 2; second <= 12; ++second) rate.add(second, 5000);
+  EXPECT_EQ(rate.per_second(), 0);
+}
+
+TEST(RateWindowTest, TimeThatStandsStillIsNoDivisionByZero) {
+  RateWindow rate(10);
+  rate.add(1, 0);
+  rate.add(1, 100);
+  EXPECT_EQ(rate.per_second(), 0);
+}
+
+TEST(ProgressBlockTest, ShowsStageTablesAndTotal) {
+  EXPECT_THAT(
+      progress_block(backfill_view(), 100, 24),
+      ElementsAre("backfill  12/120 steps  1m15s",
+                  "  bookings [######..................]  25.0%  500,000 rows  50.0k/s  ETA 30.0 s",
+                  "  leads    [######..................]  25.0%  250 rows  0/s",
+                  "  total  1,234,567 of about 6.2M rows  20.0%  71.2k rows/s  ETA 1m09s"));
+}
+
+TEST(ProgressBlockTest, ShowsStatementsUnderWay) {
+  ProgressView view;
+  view.snapshot.stage = planner::Stage::kIndex;
+  view.snapshot.steps = 3;
+  view.snapshot.running = {"create index ix_bookings_org_id"};
+  EXPECT_THAT(progress_block(view, 80, 24),
+              ElementsAre(StartsWith("index  0/3 steps"), "  create index ix_bookings_org_id"));
+}
+
+TEST(ProgressBlockTest, NamesTheSweep) {
+  ProgressView view = backfill_view();
+  view.snapshot.tables[0].round = 2;
+  const auto lines = progress_block(view, 100, 24);
+  EXPECT_THAT(lines[1], HasSubstr("sweep 2"));
+  EXPECT_THAT(lines[1], HasSubstr(" 40.0%"));
+  EXPECT_THAT(lines[1], Not(HasSubstr("ETA")));
+}
+
+TEST(ProgressBlockTest, RangesTellWhereTheEstimateIsWrongOrMissing) {
+  ProgressView view = backfill_view();
+  view.snapshot.tables = {table("low", 10, 500), table("none", -1, 500)};
+  const auto lines = progress_block(view, 100, 24);
+  EXPECT_THAT(lines[1], HasSubstr(" 40.0%"));
+  EXPECT_THAT(lines[2], HasSubstr(" 40.0%"));
+}
+
+TEST(ProgressBlockTest, NeverWrapsNorScrolls) {
+  ProgressView view = backfill_view();
+  for (int i = 0; i < 40; ++i) {
+    view.snapshot.tables.push_back(
+        table(std::string(static_cast<std::size_t>(i) * 3, 'x') + "überall", 1e9, 123'456'789));
+    view.snapshot.running.push_back("create index " + std::string(60, 'i') + std::to_string(i));
+  }
+  for (int width = 1; width <= 250; ++width) {
+    for (const std::string& line : progress_block(view, width, 24)) {
+      EXPECT_LE(codepoints(line), std::max(width - 1, 1)) << line;
+    }
+  }
+  for (int height = 1; height <= 40; ++height) {
+    EXPECT_LE(progress_block(view, 80, height).size(),
+              static_cast<std::size_t>(std::max(height - 1, 1)));
+  }
+  const auto lines = progress_block(view, 80, 24);
+  EXPECT_THAT(lines.back(), StartsWith("  total"));
+  EXPECT_THAT(lines[6], HasSubstr("more under way"));
+  EXPECT_THAT(lines[lines.size() - 2], HasSubstr("more tables"));
+}
+
+TEST(ClipTest, CutsBetweenCharactersAndCountsWideOnes) {
+  EXPECT_EQ(clip("überall", 3), "übe");
+  EXPECT_EQ(clip("表表表", 5), "表表");
+  EXPECT_EQ(clip("a\nb\033[31m", 10), "a?b?[31m");
+  EXPECT_EQ(clip("abc", 0), "");
+  EXPECT_EQ(clip("\xC3", 5), "\xC3");
+}
+
+TEST(ProgressLineTest, IsOnePlainLine) {
+  EXPECT_EQ(progress_line(backfill_view()),
+            "backfill  12/120 steps  1,234,567 of about 6.2M rows  20.0%  71.2k rows/s  ETA 1m09s");
+}
+
+TEST(ProgressLineTest, LeavesRowsOutWhereThereAreNone) {
+  ProgressView view;
+  view.snapshot.stage = planner::Stage::kExpand;
+  view.snapshot.steps = 7;
+  view.snapshot.steps_done = 3;
+  EXPECT_EQ(progress_line(view), "expand  3/7 steps");
+}
+
+TEST(ProgressDisplayTest, LogsPlainLinesWhereThereIsNoTerminal) {
+  std::ostringstream err;
+  Console console(err);
+  EXPECT_FALSE(console.interactive());
+  engine::ProgressBoard board;
+  board.job(9, 4, 100, 0);
+  board.stage(planner::Stage::kEnforce);
+  {
+    const ProgressDisplay display(board, console);
+    boost::this_thread::sleep_for(boost::chrono::milliseconds(600));
+    board.stage(planner::Stage::kIndex);
+    boost::this_thread::sleep_for(boost::chrono::milliseconds(600));
+  }
+  EXPECT_THAT(err.str(), HasSubstr("info: enforce  4/9 steps\n"));
+  EXPECT_THAT(err.str(), HasSubstr("info: index  4/9 steps\n"));
+  EXPECT_EQ(std::count(err.str().begin(), err.str().end(), '\n'), 2);
+  EXPECT_THAT(err.str(), Not(HasSubstr("\033")));
+}
+
+TEST(ProgressDisplayTest, SaysNothingBeforeThereIsAJob) {
+  std::ostringstream err;
+  Console console(err);
+  engine::ProgressBoard board;
+  {
+    const ProgressDisplay display(board, console);
+    boost::this_thread::sleep_for(boost::chrono::milliseconds(400));
+  }
+  EXPECT_EQ(err.str(), "");
+}
+
+TEST(ConsoleTest, PutsTimeAndLevelInFrontOfLogLines) {
+  std::ostringstream err;
+  Console console(err);
+  console.log(engine::LogLevel::kWarning, "the horizon is {held}");
+  console.line("plain");
+  EXPECT_THAT(err.str(), ::testing::MatchesRegex(
+                             "[0-9][0-9]:[0-9][0-9]:[0-9][0-9] warning: the horizon is .held.\n"
+                             "plain\n"));
+}
+
+}  // namespace
+}  // namespace pgbackfill::tools

@@ -1,0 +1,192 @@
+#include "tools/report.hpp"
+
+#include "tools/stage_times.hpp"
+#include "tools/verify_report.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <string>
+#include <vector>
+
+namespace pgbackfill::tools {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+engine::StepRecord step(const std::string& stage, const std::string& id, const std::string& state,
+                        const std::string& started, double seconds) {
+  engine::StepRecord record;
+  record.step_id = id;
+  record.stage = stage;
+  record.table = "bookings";
+  record.title = "title of " + id;
+  record.state = state;
+  record.started = started;
+  record.seconds = seconds;
+  return record;
+}
+
+JobState job_state() {
+  JobState state;
+  state.job.job_id = 3;
+  state.job.state = "running";
+  state.job.fingerprint = "00ff";
+  state.job.created = "2026-01-02 03:04:05+00";
+  state.steps = {step("expand", "e1", "done", "2026-01-02 03:04:05+00", 0.5),
+                 step("backfill", "b1", "done", "2026-01-02 03:05:00+00", 10),
+                 step("backfill", "b2", "failed", "2026-01-02 03:05:05+00", 10),
+                 step("index", "i1", "pending", "", 0)};
+  state.steps[2].error = "disk full";
+  engine::BackfillRecord done;
+  done.step_id = "b1";
+  done.table = "bookings";
+  done.method = "copy";
+  done.estimated_rows = 900'000;
+  done.rows = 1'000'000;
+  done.batches = 400;
+  done.ranges = 12;
+  done.ranges_done = 12;
+  done.rounds = 2;
+  engine::BackfillRecord half = done;
+  half.step_id = "b2";
+  half.table = "leads";
+  half.estimated_rows = 4000;
+  half.rows = 1000;
+  half.quarantined = 7;
+  state.backfills = {done, half};
+  state.events = {{"2026-01-02 03:06:00+00", "error", "it failed"}};
+  return state;
+}
+
+TEST(TimestampTest, ReadsWhatTheServerPrints) {
+  EXPECT_EQ(parse_timestamp("1970-01-02 00:00:01+00"), 86401.0);
+  EXPECT_EQ(parse_timestamp("1970-01-01 01:00:00.25+01"), 0.25);
+  EXPECT_EQ(parse_timestamp("1970-01-01 00:00:00-03:30"), 12600.0);
+  EXPECT_EQ(parse_timestamp("2024-02-29 12:00:00+00"), 1709208000.0);
+  EXPECT_EQ(parse_timestamp(""), std::nullopt);
+  EXPECT_EQ(parse_timestamp("2023-02-29 12:00:00+00"), std::nullopt);
+  EXPECT_EQ(parse_timestamp("Fri 02 Jan 2026"), std::nullopt);
+  EXPECT_EQ(parse_timestamp("2024-02-29 12:00:00"), std::nullopt);
+}
+
+TEST(StageSummaryTest, CountsOverlappingStepsOnce) {
+  const auto stages = summarise_stages(job_state().steps);
+  ASSERT_EQ(stages.size(), 3U);
+  EXPECT_EQ(stages[1].stage, planner::Stage::kBackfill);
+  EXPECT_DOUBLE_EQ(stages[1].seconds, 15);
+  EXPECT_EQ(stages[1].state(), "failed");
+  EXPECT_EQ(stages[0].state(), "done");
+  EXPECT_EQ(stages[2].state(), "pending");
+}
+
+TEST(StageSummaryTest, LeavesPausesBetweenRunsOut) {
+  const auto stages = summarise_stages({step("expand", "a", "done", "2026-01-02 03:00:00+00", 1),
+                                        step("expand", "b", "done", "2026-01-02 04:00:00+00", 2)});
+  EXPECT_DOUBLE_EQ(stages.at(0).seconds, 3);
+}
+
+TEST(StatusTest, SaysThatThereIsNoJob) {
+  EXPECT_THAT(status_text(std::nullopt), HasSubstr("no job"));
+  const auto document = nlohmann::json::parse(status_json(std::nullopt));
+  EXPECT_EQ(document["ledger"], false);
+  EXPECT_TRUE(document["job"].is_null());
+  EXPECT_TRUE(document["stages"].empty());
+}
+
+TEST(StatusTest, TextShowsStagesTablesFailuresAndEvents) {
+  const std::string text = status_text(job_state());
+  EXPECT_THAT(text, HasSubstr("job 3: not finished"));
+  EXPECT_THAT(text, HasSubstr("backfill    1/2   failed   15.0 s"));
+  EXPECT_THAT(text, HasSubstr("1,000,000"));
+  EXPECT_THAT(text, HasSubstr(" 25.0%"));
+  EXPECT_THAT(text, HasSubstr("100.0%"));
+  EXPECT_THAT(text, HasSubstr("failed: bookings: title of b2: disk full"));
+  EXPECT_THAT(text, HasSubstr("error: it failed"));
+}
+
+TEST(StatusTest, JsonKeepsItsKeys) {
+  const auto document = nlohmann::json::parse(status_json(job_state()));
+  EXPECT_EQ(document["job"]["id"], 3);
+  EXPECT_EQ(document["job"]["state"], "running");
+  EXPECT_TRUE(document["job"]["finished"].is_null());
+  EXPECT_EQ(document["stages"][1]["stage"], "backfill");
+  EXPECT_EQ(document["stages"][1]["seconds"], 15.0);
+  EXPECT_EQ(document["tables"][1]["table"], "leads");
+  EXPECT_EQ(document["tables"][1]["percent"], 25.0);
+  EXPECT_EQ(document["tables"][1]["quarantined"], 7);
+  EXPECT_EQ(document["failures"][0]["error"], "disk full");
+  EXPECT_EQ(document["events"][0]["level"], "error");
+}
+
+TEST(StatusTest, JsonOnOneLineForWatching) {
+  const std::string text = status_json(job_state(), -1);
+  EXPECT_EQ(text.find('\n'), text.size() - 1);
+}
+
+TEST(RunSummaryTest, ShowsTablesStagesAndTotals) {
+  engine::RunReport report;
+  report.rows = 1000;
+  report.seconds = 12.5;
+  const std::string text = run_summary(job_state(), report);
+  EXPECT_THAT(text, HasSubstr("job 3: 1,001,000 rows in 800 batches, 1,000 of them in this run; "
+                              "this run took 12.5 s"));
+  EXPECT_THAT(text, HasSubstr("7 rows were quarantined"));
+  EXPECT_THAT(text, HasSubstr("leads"));
+}
+
+engine::VerifyReport verify_report() {
+  engine::VerifyReport report;
+  report.checks = {{"bookings", "table", true, ""},
+                   {"bookings.org_id", "no-null", false, "3 of 10 rows are \"NULL\" <now>"},
+                   {"bookings.ix", "index", true, ""},
+                   {"app.leads", "table", true, ""},
+                   {"app.leads.org_id", "no-null", true, ""},
+                   {"user_role", "labels", true, ""}};
+  engine::VerifyReport::TableCounts counts{"bookings", {}, 2100};
+  for (int i = 0; i < 7; ++i) counts.organizations.emplace_back("org" + std::to_string(i), 300 - i);
+  report.counts = {counts};
+  return report;
+}
+
+TEST(VerifyReportTest, TextHasFailuresInFullAndSumsUpTheRest) {
+  EXPECT_EQ(verify_text(verify_report()),
+            "FAILED bookings.org_id no-null: 3 of 10 rows are \"NULL\" <now>\n"
+            "ok bookings: 2 checks\n"
+            "ok app.leads: 2 checks\n"
+            "ok user_role: 1 check\n"
+            "\n"
+            "rows per organization\n"
+            "  bookings: 2,100 rows; org0 300, org1 299, org2 298, org3 297, org4 296, 2 more "
+            "organizations\n"
+            "\n"
+            "verify: 1 of 6 checks failed\n");
+  engine::VerifyReport good = verify_report();
+  good.checks[1].passed = true;
+  EXPECT_THAT(verify_text(good), HasSubstr("verify: all 6 checks passed\n"));
+  EXPECT_THAT(verify_text(good), Not(HasSubstr("FAILED")));
+}
+
+TEST(VerifyReportTest, JsonKeepsItsKeys) {
+  const auto document = nlohmann::json::parse(verify_json(verify_report()));
+  EXPECT_EQ(document["passed"], false);
+  EXPECT_EQ(document["checks"][1]["object"], "bookings.org_id");
+  EXPECT_EQ(document["checks"][1]["name"], "no-null");
+  EXPECT_EQ(document["checks"][1]["passed"], false);
+  EXPECT_EQ(document["counts"][0]["total"], 2100);
+  EXPECT_EQ(document["counts"][0]["organizations"][6]["organization"], "org6");
+  EXPECT_EQ(document["counts"][0]["organizations"][6]["rows"], 294);
+}
+
+TEST(VerifyReportTest, JunitHasACasePerCheckAndEscapes) {
+  const std::string text = verify_junit(verify_report());
+  EXPECT_THAT(text, HasSubstr("tests=\"6\" failures=\"1\""));
+  EXPECT_THAT(text, HasSubstr("<testcase classname=\"bookings.org_id\" name=\"no-null\"><failure "
+                              "message=\"3 of 10 rows are &quot;NULL&quot; &lt;now&gt;\"/>"));
+  EXPECT_THAT(text, HasSubstr("<testcase classname=\"user_role\" name=\"labels\"/>"));
+}
+
+}  // namespace
+}  // namespace pgbackfill::tools

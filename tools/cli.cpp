@@ -1,0 +1,223 @@
+#include "tools/cli.hpp"
+
+#include "engine/engine.hpp"
+#include "planner/migration_file.hpp"
+#include "tools/commands.hpp"
+#include "tools/connection_advice.hpp"
+#include "tools/signals.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+namespace pgbackfill::tools {
+namespace {
+
+using Command = int (*)(const CommandLine&, CommandContext&);
+
+constexpr int kMostWorkers = 256;
+constexpr std::int64_t kMostBatchRows = 10'000'000;
+constexpr int kMostPasses = 256;
+
+template <typename T>
+using Choices = std::vector<std::pair<std::string, T>>;
+
+/// An option whose value is one of a few words.
+template <typename T>
+void add_choice(CLI::App& app, const std::string& name, std::optional<T>& target,
+                const Choices<T>& choices, const std::string& description) {
+  std::vector<std::string> words;
+  for (const auto& choice : choices) words.push_back(choice.first);
+  const auto take = [&target, choices](const std::string& word) {
+    for (const auto& [text, value] : choices) {
+      if (text == word) target = value;
+    }
+  };
+  app.add_option_function<std::string>(name, take, description)
+      ->check(CLI::IsMember(std::move(words)));
+}
+
+void add_duration(CLI::App& app, const std::string& name,
+                  std::optional<std::chrono::milliseconds>& target,
+                  const std::string& description) {
+  const auto is_duration = [](const std::string& text) {
+    return planner::parse_duration(text)
+               ? std::string()
+               : fmt::format("\"{}\" is not a duration such as 250ms, 2s or 1min", text);
+  };
+  app.add_option_function<std::string>(
+         name, [&target](const std::string& text) { target = planner::parse_duration(text); },
+         description)
+      ->check(CLI::Validator(is_duration, "DURATION"));
+}
+
+void add_common(CLI::App& app, CommandLine& line, bool config_required) {
+  app.add_option("-c,--config", line.config, "migration file (TOML)")
+      ->type_name("FILE")
+      ->required(config_required);
+  app.add_option("--dsn", line.dsn,
+                 "connection string; overrides the file's, which overrides PG* variables")
+      ->type_name("DSN");
+}
+
+void add_format(CLI::App& app, CommandLine& line, std::vector<std::string> formats) {
+  app.add_option("--format", line.format, "form of the result")
+      ->check(CLI::IsMember(std::move(formats)))
+      ->capture_default_str();
+}
+
+Choices<planner::Stage> stage_choices() {
+  Choices<planner::Stage> stages;
+  for (int i = 0; i < planner::kStageCount; ++i) {
+    const auto stage = static_cast<planner::Stage>(i);
+    stages.emplace_back(planner::to_string(stage), stage);
+  }
+  return stages;
+}
+
+void add_run_flags(CLI::App& app, CommandLine& line) {
+  using namespace planner;  // NOLINT(google-build-using-namespace): enumerators only
+  RunFlags& run = line.run;
+  add_choice(app, "--until", line.until, stage_choices(), "last stage to run");
+  app.add_option("--workers", run.workers, "writer connections")
+      ->check(CLI::Range(1, kMostWorkers));
+  add_choice(app, "--method", run.method,
+             Choices<MethodChoice>{{"auto", MethodChoice::kAuto},
+                                   {"copy", MethodChoice::kCopy},
+                                   {"update", MethodChoice::kUpdate},
+                                   {"catalog", MethodChoice::kCatalog}},
+             "how rows get their value");
+  add_choice(
+      app, "--order", run.order,
+      Choices<OrderChoice>{
+          {"auto", OrderChoice::kAuto}, {"block", OrderChoice::kBlock}, {"key", OrderChoice::kKey}},
+      "how tables are read");
+  add_choice(app, "--online", run.online, Choices<bool>{{"true", true}, {"false", false}},
+             "false: in a maintenance window, without regard for live writers");
+  add_duration(app, "--batch-time", run.batch_time, "what a batch may take");
+  app.add_option("--batch-rows", run.batch_rows, "rows of a batch; 0: adapts to the batch time")
+      ->check(CLI::Range(std::int64_t{0}, kMostBatchRows));
+  app.add_option("--passes", run.passes, "passes over a window; 0: chosen per table")
+      ->check(CLI::Range(0, kMostPasses));
+  add_duration(app, "--lock-timeout", run.lock_timeout, "how long a DDL statement waits for locks");
+  add_choice(
+      app, "--on-held-horizon", run.on_held_horizon,
+      Choices<HeldHorizon>{{"wait", HeldHorizon::kWait}, {"continue", HeldHorizon::kContinue}},
+      "what to do while an old snapshot holds pruning back");
+}
+
+/// The parser, its target and the command that was chosen.
+struct Parser {
+  CLI::App app{"Makes a live single-tenant PostgreSQL database multi-tenant, resumably.",
+               "pgbackfill"};
+  CommandLine line;
+  Command command = nullptr;
+
+  Parser() {
+    app.set_version_flag("--version", "pgbackfill " PGBACKFILL_VERSION);
+    app.require_subcommand(1);
+    CLI::App& plan = add("plan", "Show what a run would do", plan_command, true);
+    add_format(plan, line, {"text", "json", "sql"});
+    CLI::App& run =
+        add("run", "Take the migration to its end, or go on with it", run_command, true);
+    add_run_flags(run, line);
+    CLI::App& status = add("status", "Show how far the migration is", status_command, false);
+    status.add_flag("--watch", line.watch, "redraw every second until it is finished");
+    add_format(status, line, {"text", "json"});
+    CLI::App& verify =
+        add("verify", "Compare the database with what the file asks for", verify_command, true);
+    add_format(verify, line, {"text", "json", "junit"});
+  }
+
+  CLI::App& add(const std::string& name, const std::string& description, Command chosen,
+                bool config_required) {
+    CLI::App& subcommand = *app.add_subcommand(name, description);
+    subcommand.callback([this, chosen] { command = chosen; });
+    add_common(subcommand, line, config_required);
+    return subcommand;
+  }
+};
+
+std::string help_hint(const CLI::App& app) {
+  const std::vector<CLI::App*> chosen = app.get_subcommands();
+  return fmt::format("see pgbackfill {}--help",
+                     chosen.empty() ? std::string() : chosen.front()->get_name() + " ");
+}
+
+/// Runs a command and turns whatever it throws into a message and an exit code.
+int guarded(Command command, const CommandLine& line, CommandContext& context) {
+  Console& console = context.console;
+  try {
+    return command(line, context);
+  } catch (const planner::SpecErrors& errors) {
+    for (const planner::SpecError& error : errors.errors()) console.line(error.to_string());
+    return kExitUsage;
+  } catch (const engine::Refused& refused) {
+    // The others have been logged where they were found.
+    for (const planner::Finding& finding : refused.findings()) {
+      if (finding.refuses) print_finding(console, finding);
+    }
+    console.line(fmt::format("pgbackfill: refused: {}", refused.what()));
+    return kExitRefused;
+  } catch (const sql::Error& error) {
+    console.line("pgbackfill: " + (is_connect_failure(error)
+                                       ? connect_failure_text(error, context.dsn)
+                                       : std::string(error.what())));
+  } catch (const std::exception& error) {
+    console.line(fmt::format("pgbackfill: {}", error.what()));
+  }
+  return kExitFailed;
+}
+
+}  // namespace
+
+void RunFlags::apply(planner::RunOptions& options) const {
+  options.workers = workers.value_or(options.workers);
+  options.method = method.value_or(options.method);
+  options.order = order.value_or(options.order);
+  options.online = online.value_or(options.online);
+  options.batch_time = batch_time.value_or(options.batch_time);
+  options.batch_rows = batch_rows.value_or(options.batch_rows);
+  options.passes = passes.value_or(options.passes);
+  options.lock_timeout = lock_timeout.value_or(options.lock_timeout);
+  options.on_held_horizon = on_held_horizon.value_or(options.on_held_horizon);
+}
+
+std::string choose_dsn(const CommandLine& line, const planner::JobSpec& spec) {
+  return line.dsn ? *line.dsn : spec.dsn;
+}
+
+void print_finding(Console& console, const planner::Finding& finding) {
+  console.line((finding.refuses ? "error: " : "warning: ") + finding.to_string());
+}
+
+int run_cli(const std::vector<std::string>& args, std::ostream& out, std::ostream& err) try {
+  ignore_broken_pipes();
+  Parser parser;
+  try {
+    // CLI11 takes them last first.
+    parser.app.parse(std::vector<std::string>(args.rbegin(), args.rend()));
+  } catch (const CLI::Success& request) {  // --help, --version
+    return parser.app.exit(request, out, err);
+  } catch (const CLI::ParseError& error) {
+    err << fmt::format("pgbackfill: {} ({})\n", error.what(), help_hint(parser.app));
+    return kExitUsage;
+  }
+  Console console(err);
+  CommandContext context{out, console, parser.line.dsn.value_or("")};
+  const int code = guarded(parser.command, parser.line, context);
+  out.flush();
+  if (code == kExitDone && !out) {
+    console.line("pgbackfill: the result could not be written to standard output");
+    return kExitFailed;
+  }
+  return code;
+} catch (const std::exception& error) {
+  err << "pgbackfill: " << error.what() << '\n';
+  return kExitFailed;
+}
+
+}  // namespace pgbackfill::tools

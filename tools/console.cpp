@@ -1,0 +1,108 @@
+#include "tools/console.hpp"
+
+#include <spdlog/details/null_mutex.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/base_sink.h>
+
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <utility>
+
+namespace pgbackfill::tools {
+namespace {
+
+/// Formats a log line and hands it on; locking is the receiver's.
+class CallbackSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  explicit CallbackSink(std::function<void(std::string_view)> write) : write_(std::move(write)) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t text;
+    formatter_->format(message, text);
+    write_({text.data(), text.size()});
+  }
+  void flush_() override {}
+
+  std::function<void(std::string_view)> write_;
+};
+
+bool dumb_terminal() {
+  const char* term = std::getenv("TERM");
+  return term == nullptr || std::string_view(term).empty() || std::string_view(term) == "dumb";
+}
+
+spdlog::level::level_enum level_of(engine::LogLevel level) {
+  switch (level) {
+    case engine::LogLevel::kWarning:
+      return spdlog::level::warn;
+    case engine::LogLevel::kError:
+      return spdlog::level::err;
+    case engine::LogLevel::kInfo:
+      break;
+  }
+  return spdlog::level::info;
+}
+
+}  // namespace
+
+Console::Console(std::ostream& err)
+    : err_(err),
+      interactive_(&err == &std::cerr && isatty(STDERR_FILENO) == 1 && !dumb_terminal()) {
+  auto sink = std::make_shared<CallbackSink>([this](std::string_view text) { write(text); });
+  logger_ = std::make_unique<spdlog::logger>("pgbackfill", std::move(sink));
+  logger_->set_pattern("%H:%M:%S %l: %v");
+}
+
+Console::~Console() { draw({}); }
+
+std::pair<int, int> Console::size() const {
+  winsize size{};
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) {
+    return {80, 24};
+  }
+  return {size.ws_col, size.ws_row};
+}
+
+void Console::line(std::string_view text) { write(std::string(text) + "\n"); }
+
+void Console::log(engine::LogLevel level, std::string_view message) {
+  logger_->log(level_of(level), "{}", message);
+}
+
+engine::LogSink Console::sink() {
+  return [this](engine::LogLevel level, std::string_view message) { log(level, message); };
+}
+
+void Console::draw(std::vector<std::string> block) {
+  if (!interactive_) return;
+  const engine::MutexLock lock(mutex_);
+  const std::string erase = erase_block();
+  block_ = std::move(block);
+  err_ << erase + block_text() << std::flush;
+}
+
+void Console::write(std::string_view text) {
+  const engine::MutexLock lock(mutex_);
+  err_ << erase_block().append(text) + block_text() << std::flush;
+}
+
+std::string Console::erase_block() const {
+  if (block_.empty()) return {};
+  return "\r\033[" + std::to_string(block_.size()) + "A\033[J";
+}
+
+std::string Console::block_text() const {
+  std::string text;
+  for (const std::string& line : block_) text += line + "\n";
+  return text;
+}
+
+bool is_terminal(const std::ostream& out) {
+  return &out == &std::cout && isatty(STDOUT_FILENO) == 1 && !dumb_terminal();
+}
+
+}  // namespace pgbackfill::tools

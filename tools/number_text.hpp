@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace pgbackfill::tools {
+
+/// 1234567 as "1,234,567".
+std::string grouped(std::int64_t value);
+
+/// At most about six characters: 950, 71.2k, 6.1M, 1.3G. Negative values count as 0.
+std::string short_count(double value);
+
+/// Seconds for people: "0.42 s", "12.3 s", "4m07s", "2h05m", "3d04h".
+std::string duration_text(double seconds);
+
+/// Share of `part` in `whole` in percent, within 0 and 100; 0 where `whole` is not positive.
+double percent_of(double part, double whole);
+
+}  // namespace pgbackfill::tools

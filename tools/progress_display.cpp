@@ -1,0 +1,64 @@
+#include "tools/progress_display.hpp"
+
+#include <boost/chrono/duration.hpp>
+#include <boost/thread/lock_types.hpp>
+
+#include <utility>
+
+namespace pgbackfill::tools {
+namespace {
+
+constexpr boost::chrono::milliseconds kRefresh{250};
+constexpr double kPlainInterval = 5;
+
+}  // namespace
+
+ProgressDisplay::ProgressDisplay(const engine::ProgressBoard& board, Console& console)
+    : board_(board), console_(console), thread_([this] { loop(); }) {}
+
+ProgressDisplay::~ProgressDisplay() {
+  {
+    const engine::MutexLock lock(mutex_);
+    ending_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+  console_.draw({});
+}
+
+void ProgressDisplay::loop() {
+  boost::unique_lock<engine::Mutex> lock(mutex_);
+  while (!wake_.wait_for(lock, kRefresh, [this] { return ending_; })) {
+    lock.unlock();
+    refresh();
+    lock.lock();
+  }
+}
+
+void ProgressDisplay::refresh() {
+  ProgressView view{board_.snapshot(), 0, 0, {}};
+  // Before the job is known there is nothing to show.
+  if (view.snapshot.steps == 0) return;
+  view.elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  total_rate_.add(view.elapsed, view.snapshot.rows);
+  view.rate = total_rate_.per_second();
+  std::map<std::string, RateWindow> rates;
+  for (const engine::TableProgress& table : view.snapshot.tables) {
+    RateWindow& rate =
+        rates.insert_or_assign(table.step_id, std::move(table_rates_[table.step_id])).first->second;
+    rate.add(view.elapsed, table.rows);
+    view.table_rates[table.step_id] = rate.per_second();
+  }
+  table_rates_ = std::move(rates);
+  if (console_.interactive()) {
+    const auto [width, height] = console_.size();
+    console_.draw(progress_block(view, width, height));
+    return;
+  }
+  if (shown_stage_ == view.snapshot.stage && view.elapsed - shown_at_ < kPlainInterval) return;
+  shown_stage_ = view.snapshot.stage;
+  shown_at_ = view.elapsed;
+  console_.log(engine::LogLevel::kInfo, progress_line(view));
+}
+
+}  // namespace pgbackfill::tools

@@ -1,0 +1,190 @@
+#include "tools/progress_lines.hpp"
+
+#include "planner/plan.hpp"
+#include "tools/number_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+
+namespace pgbackfill::tools {
+namespace {
+
+struct Glyph {
+  std::string_view bytes;
+  int columns = 1;
+};
+
+/// The next UTF-8 character; broken bytes stand for themselves as one column.
+Glyph next_glyph(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text.front());
+  std::size_t length = 1;
+  if (lead >= 0xF0) {
+    length = 4;
+  } else if (lead >= 0xE0) {
+    length = 3;
+  } else if (lead >= 0xC0) {
+    length = 2;
+  }
+  length = std::min(length, text.size());
+  // From U+1100 on, wide scripts begin; counting too many columns only cuts earlier.
+  const bool wide = length == 4 || (length == 3 && lead >= 0xE1);
+  return {text.substr(0, length), wide ? 2 : 1};
+}
+
+int text_columns(std::string_view text) {
+  int columns = 0;
+  while (!text.empty()) {
+    const Glyph glyph = next_glyph(text);
+    columns += glyph.columns;
+    text.remove_prefix(glyph.bytes.size());
+  }
+  return columns;
+}
+
+std::string pad(std::string_view text, int columns) {
+  std::string padded = clip(text, columns);
+  padded.append(static_cast<std::size_t>(std::max(0, columns - text_columns(padded))), ' ');
+  return padded;
+}
+
+std::string bar(double percent, int columns) {
+  const int filled = static_cast<int>(percent / 100.0 * columns);
+  return fmt::format("[{:#<{}}{:.<{}}]", "", filled, "", columns - filled);
+}
+
+/// Estimates may be wrong or missing; then the ranges tell how far a table is.
+double table_percent(const engine::TableProgress& table) {
+  const bool by_rows = table.round == 0 && table.estimated_rows > 0 &&
+                       static_cast<double>(table.rows) <= table.estimated_rows;
+  return by_rows ? percent_of(static_cast<double>(table.rows), table.estimated_rows)
+                 : percent_of(static_cast<double>(table.ranges_done),
+                              static_cast<double>(table.ranges));
+}
+
+std::string eta(double rows, double estimated, double rate) {
+  if (!(rate > 0) || !(estimated > rows)) return {};
+  return "  ETA " + duration_text((estimated - rows) / rate);
+}
+
+std::string table_line(const engine::TableProgress& table, double rate, int name_columns,
+                       int bar_columns) {
+  const double percent = table_percent(table);
+  std::string line = "  " + pad(table.table, name_columns) + " ";
+  if (bar_columns > 0) line += bar(percent, bar_columns) + " ";
+  line += fmt::format("{:5.1f}%  {} rows  {}/s", percent, grouped(table.rows), short_count(rate));
+  if (table.round > 0) return line + fmt::format("  sweep {}", table.round);
+  return line + eta(static_cast<double>(table.rows), table.estimated_rows, rate);
+}
+
+std::string total_text(const ProgressView& view) {
+  const engine::ProgressSnapshot& now = view.snapshot;
+  const std::int64_t rows = now.rows + now.rows_before;
+  const auto done = static_cast<double>(rows);
+  std::string text = fmt::format("{} rows", grouped(rows));
+  if (now.estimated_rows > 0) {
+    text = fmt::format("{} of about {} rows  {:.1f}%", grouped(rows),
+                       short_count(std::max(now.estimated_rows, done)),
+                       percent_of(done, now.estimated_rows));
+  }
+  text += fmt::format("  {} rows/s", short_count(view.rate));
+  return text + eta(done, now.estimated_rows, view.rate);
+}
+
+std::string headline(const ProgressView& view) {
+  const engine::ProgressSnapshot& now = view.snapshot;
+  return fmt::format("{}  {}/{} steps", planner::to_string(now.stage), now.steps_done, now.steps);
+}
+
+bool has_rows(const ProgressView& view) {
+  return !view.snapshot.tables.empty() || view.snapshot.rows > 0;
+}
+
+/// Adds items while there is room, then says how many were left out.
+void add_some(std::vector<std::string>& lines, const std::vector<std::string>& items,
+              std::size_t room, std::string_view what) {
+  if (items.size() <= room) {
+    lines.insert(lines.end(), items.begin(), items.end());
+    return;
+  }
+  if (room == 0) return;
+  const auto shown = static_cast<std::ptrdiff_t>(room - 1);
+  lines.insert(lines.end(), items.begin(), items.begin() + shown);
+  lines.push_back(fmt::format("  … {} more {}", items.size() - room + 1, what));
+}
+
+std::vector<std::string> table_lines(const ProgressView& view, int width) {
+  int name_columns = 8;
+  for (const engine::TableProgress& table : view.snapshot.tables) {
+    name_columns = std::max(name_columns, text_columns(table.table));
+  }
+  name_columns = std::min({name_columns, 32, std::max(8, width / 3)});
+  // Name, bar and figures with an ETA take about name + bar + 50 columns.
+  const int bar_columns = std::clamp(width - name_columns - 52, 0, 24);
+  std::vector<std::string> lines;
+  for (const engine::TableProgress& table : view.snapshot.tables) {
+    const auto rate = view.table_rates.find(table.step_id);
+    lines.push_back(table_line(table, rate == view.table_rates.end() ? 0 : rate->second,
+                               name_columns, bar_columns >= 6 ? bar_columns : 0));
+  }
+  return lines;
+}
+
+}  // namespace
+
+void RateWindow::add(double now, std::int64_t rows) {
+  samples_.emplace_back(now, rows);
+  // The newest sample at or before the window's begin stays: it is where the window begins.
+  while (samples_.size() > 2 && samples_[1].first <= now - seconds_) samples_.pop_front();
+}
+
+double RateWindow::per_second() const {
+  if (samples_.size() < 2) return 0;
+  const auto& [first_time, first_rows] = samples_.front();
+  const auto& [last_time, last_rows] = samples_.back();
+  if (!(last_time > first_time) || last_rows <= first_rows) return 0;
+  return static_cast<double>(last_rows - first_rows) / (last_time - first_time);
+}
+
+std::string clip(std::string_view text, int columns) {
+  std::string kept;
+  int used = 0;
+  while (!text.empty()) {
+    const Glyph glyph = next_glyph(text);
+    used += glyph.columns;
+    if (used > columns) break;
+    const auto lead = static_cast<unsigned char>(glyph.bytes.front());
+    if (lead < 0x20 || lead == 0x7F) {
+      kept += '?';
+    } else {
+      kept += glyph.bytes;
+    }
+    text.remove_prefix(glyph.bytes.size());
+  }
+  return kept;
+}
+
+std::vector<std::string> progress_block(const ProgressView& view, int width, int height) {
+  const std::size_t most = static_cast<std::size_t>(std::max(height - 1, 1));
+  std::vector<std::string> lines{
+      fmt::format("{}  {}", headline(view), duration_text(view.elapsed))};
+  std::vector<std::string> running;
+  for (const std::string& title : view.snapshot.running) running.push_back("  " + title);
+  const std::size_t reserved = has_rows(view) ? 2 : 1;
+  std::size_t room = most > reserved ? most - reserved : 0;
+  add_some(lines, running, std::min<std::size_t>(room, 6), "under way");
+  room = most > lines.size() + reserved - 1 ? most - lines.size() - (reserved - 1) : 0;
+  add_some(lines, table_lines(view, width), std::min<std::size_t>(room, 14), "tables");
+  if (has_rows(view) && lines.size() < most) lines.push_back("  total  " + total_text(view));
+  for (std::string& line : lines) line = clip(line, std::max(width - 1, 1));
+  return lines;
+}
+
+std::string progress_line(const ProgressView& view) {
+  std::string line = headline(view);
+  if (has_rows(view)) line += "  " + total_text(view);
+  return line;
+}
+
+}  // namespace pgbackfill::tools

@@ -1,0 +1,213 @@
+#include "tools/report.hpp"
+
+#include "tools/number_text.hpp"
+#include "tools/stage_times.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <string_view>
+
+namespace pgbackfill::tools {
+namespace {
+
+constexpr int kEvents = 5;
+
+const engine::StepRecord* find_step(const JobState& state, std::string_view step_id) {
+  const auto found =
+      std::find_if(state.steps.begin(), state.steps.end(),
+                   [&](const engine::StepRecord& step) { return step.step_id == step_id; });
+  return found == state.steps.end() ? nullptr : &*found;
+}
+
+bool step_done(const engine::StepRecord* step) { return step != nullptr && step->state == "done"; }
+
+double backfill_percent(const engine::BackfillRecord& backfill, const engine::StepRecord* step) {
+  if (step_done(step)) return 100;
+  const auto rows = static_cast<double>(backfill.rows);
+  return rows <= backfill.estimated_rows ? percent_of(rows, backfill.estimated_rows)
+                                         : percent_of(static_cast<double>(backfill.ranges_done),
+                                                      static_cast<double>(backfill.ranges));
+}
+
+/// Rows of cells as columns: the first left-aligned, the others right-aligned. ASCII figures
+/// but for the first column, whose width counts bytes.
+std::string columns(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line = " ";
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += i == 0 ? fmt::format(" {:<{}}", row[i], widths[i])
+                     : fmt::format("  {:>{}}", row[i], widths[i]);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+std::string stage_table(const std::vector<engine::StepRecord>& steps) {
+  std::vector<std::vector<std::string>> rows{{"stage", "steps", "state", "time"}};
+  for (const StageSummary& stage : summarise_stages(steps)) {
+    const bool begun = stage.done + stage.running + stage.failed > 0;
+    rows.push_back({std::string(planner::to_string(stage.stage)),
+                    fmt::format("{}/{}", stage.done, stage.steps), std::string(stage.state()),
+                    begun ? duration_text(stage.seconds) : "-"});
+  }
+  return columns(rows);
+}
+
+std::string backfill_table(const JobState& state) {
+  std::vector<std::vector<std::string>> rows{{"table", "method", "rows", "of about", "done",
+                                              "ranges", "batches", "rounds", "quarantined"}};
+  for (const engine::BackfillRecord& backfill : state.backfills) {
+    rows.push_back(
+        {backfill.table, backfill.method, grouped(backfill.rows),
+         short_count(std::max(backfill.estimated_rows, static_cast<double>(backfill.rows))),
+         fmt::format("{:.1f}%", backfill_percent(backfill, find_step(state, backfill.step_id))),
+         fmt::format("{}/{}", backfill.ranges_done, backfill.ranges), grouped(backfill.batches),
+         std::to_string(backfill.rounds), grouped(backfill.quarantined)});
+  }
+  return columns(rows);
+}
+
+nlohmann::ordered_json job_json(const engine::JobRecord& job) {
+  return {{"id", job.job_id},
+          {"state", job.state},
+          {"fingerprint", job.fingerprint},
+          {"created", job.created},
+          {"finished", job.finished.empty() ? nlohmann::ordered_json(nullptr)
+                                            : nlohmann::ordered_json(job.finished)}};
+}
+
+nlohmann::ordered_json stages_json(const JobState& state) {
+  auto list = nlohmann::ordered_json::array();
+  for (const StageSummary& stage : summarise_stages(state.steps)) {
+    list.push_back({{"stage", planner::to_string(stage.stage)},
+                    {"state", stage.state()},
+                    {"steps", stage.steps},
+                    {"done", stage.done},
+                    {"failed", stage.failed},
+                    {"seconds", stage.seconds}});
+  }
+  return list;
+}
+
+nlohmann::ordered_json tables_json(const JobState& state) {
+  auto list = nlohmann::ordered_json::array();
+  for (const engine::BackfillRecord& backfill : state.backfills) {
+    const engine::StepRecord* step = find_step(state, backfill.step_id);
+    list.push_back({{"step", backfill.step_id},
+                    {"table", backfill.table},
+                    {"method", backfill.method},
+                    {"state", step == nullptr ? "pending" : step->state},
+                    {"estimated_rows", backfill.estimated_rows},
+                    {"rows", backfill.rows},
+                    {"percent", backfill_percent(backfill, step)},
+                    {"ranges", backfill.ranges},
+                    {"ranges_done", backfill.ranges_done},
+                    {"batches", backfill.batches},
+                    {"rounds", backfill.rounds},
+                    {"seconds", step == nullptr ? 0 : step->seconds},
+                    {"quarantined", backfill.quarantined}});
+  }
+  return list;
+}
+
+}  // namespace
+
+std::optional<JobState> read_job_state(sql::Connection& connection) {
+  engine::Ledger ledger(connection);
+  if (!ledger.exists()) return std::nullopt;
+  std::optional<engine::JobRecord> job = ledger.latest_job();
+  if (!job) return std::nullopt;
+  JobState state;
+  state.steps = ledger.steps(job->job_id);
+  state.backfills = ledger.backfills(job->job_id);
+  state.events = ledger.events(job->job_id, kEvents);
+  state.job = std::move(*job);
+  return state;
+}
+
+std::string status_text(const std::optional<JobState>& state) {
+  if (!state) return "no job: this database has no ledger of pgbackfill\n";
+  const engine::JobRecord& job = state->job;
+  std::string text =
+      job.state == "finished"
+          ? fmt::format("job {}: finished {} (begun {})\n", job.job_id, job.finished, job.created)
+          : fmt::format("job {}: not finished (begun {})\n", job.job_id, job.created);
+  text += "\n" + stage_table(state->steps);
+  if (!state->backfills.empty()) text += "\n" + backfill_table(*state);
+  for (const engine::StepRecord& step : state->steps) {
+    if (step.error.empty()) continue;
+    text += fmt::format("\nfailed: {}{}{}: {}\n", step.table, step.table.empty() ? "" : ": ",
+                        step.title, step.error);
+  }
+  if (!state->events.empty()) text += "\nlast events\n";
+  for (const engine::EventRecord& event : state->events) {
+    text += fmt::format("  {} {}: {}\n", event.at, event.level, event.message);
+  }
+  return text;
+}
+
+std::string status_json(const std::optional<JobState>& state, int indent) {
+  nlohmann::ordered_json document;
+  document["ledger"] = state.has_value();
+  document["job"] = state ? job_json(state->job) : nlohmann::ordered_json(nullptr);
+  document["stages"] = state ? stages_json(*state) : nlohmann::ordered_json::array();
+  document["tables"] = state ? tables_json(*state) : nlohmann::ordered_json::array();
+  document["failures"] = nlohmann::ordered_json::array();
+  document["events"] = nlohmann::ordered_json::array();
+  if (state) {
+    for (const engine::StepRecord& step : state->steps) {
+      if (step.error.empty()) continue;
+      document["failures"].push_back({{"step", step.step_id},
+                                      {"stage", step.stage},
+                                      {"table", step.table},
+                                      {"title", step.title},
+                                      {"error", step.error}});
+    }
+    for (const engine::EventRecord& event : state->events) {
+      document["events"].push_back(
+          {{"at", event.at}, {"level", event.level}, {"message", event.message}});
+    }
+  }
+  return document.dump(indent) + "\n";
+}
+
+std::string run_summary(const JobState& state, const engine::RunReport& report) {
+  std::string text;
+  std::int64_t rows = 0;
+  std::int64_t batches = 0;
+  std::int64_t quarantined = 0;
+  std::vector<std::vector<std::string>> tables{
+      {"table", "method", "rows", "batches", "rounds", "time"}};
+  for (const engine::BackfillRecord& backfill : state.backfills) {
+    const engine::StepRecord* step = find_step(state, backfill.step_id);
+    tables.push_back({backfill.table, backfill.method, grouped(backfill.rows),
+                      grouped(backfill.batches), std::to_string(backfill.rounds),
+                      step == nullptr ? "-" : duration_text(step->seconds)});
+    rows += backfill.rows;
+    batches += backfill.batches;
+    quarantined += backfill.quarantined;
+  }
+  if (tables.size() > 1) text += columns(tables) + "\n";
+  text += stage_table(state.steps) + "\n";
+  text += fmt::format("job {}: {} rows in {} batches", state.job.job_id, grouped(rows),
+                      grouped(batches));
+  if (report.rows != rows) text += fmt::format(", {} of them in this run", grouped(report.rows));
+  text += fmt::format("; this run took {}\n", duration_text(report.seconds));
+  if (quarantined > 0) {
+    text += fmt::format("{} rows were quarantined: see table pgbackfill.quarantine\n",
+                        grouped(quarantined));
+  }
+  return text;
+}
+
+}  // namespace pgbackfill::tools

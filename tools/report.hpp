@@ -1,0 +1,38 @@
+#pragma once
+
+#include "engine/engine.hpp"
+#include "engine/ledger.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pgbackfill::tools {
+
+/// What the ledger knows of its newest job.
+struct JobState {
+  engine::JobRecord job;
+  std::vector<engine::StepRecord> steps;
+  std::vector<engine::BackfillRecord> backfills;
+  std::vector<engine::EventRecord> events;  ///< the last ones, oldest first
+};
+
+/// nullopt when there is no ledger or no job in it.
+std::optional<JobState> read_job_state(sql::Connection& connection);
+
+/// `status` for people; without a job it says that there is none.
+std::string status_text(const std::optional<JobState>& state);
+
+/// {"ledger", "job": {"id", "state", "fingerprint", "created", "finished"},
+///  "stages": [{"stage", "state", "steps", "done", "failed", "seconds"}],
+///  "tables": [{"step", "table", "method", "state", "estimated_rows", "rows", "percent", "ranges",
+///    "ranges_done", "batches", "rounds", "seconds", "quarantined"}],
+///  "failures": [{"step", "stage", "table", "title", "error"}],
+///  "events": [{"at", "level", "message"}]}. Stable. Without a job "job" is null and the lists
+/// are empty. `indent` -1 puts it on one line.
+std::string status_json(const std::optional<JobState>& state, int indent = 2);
+
+/// After a run: rows, batches, rounds and seconds per table, time per stage, totals.
+std::string run_summary(const JobState& state, const engine::RunReport& report);
+
+}  // namespace pgbackfill::tools

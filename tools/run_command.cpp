@@ -1,0 +1,88 @@
+#include "engine/engine.hpp"
+#include "engine/progress.hpp"
+#include "engine/stop.hpp"
+#include "planner/migration_file.hpp"
+#include "tools/cli.hpp"
+#include "tools/commands.hpp"
+#include "tools/progress_display.hpp"
+#include "tools/report.hpp"
+#include "tools/signals.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+namespace pgbackfill::tools {
+namespace {
+
+void take_signal(int count, engine::StopSignal& stop, Console& console) {
+  stop.request();
+  if (count == 1) {
+    console.log(engine::LogLevel::kWarning,
+                "stopping after the batches in flight; once more to cancel");
+  } else {
+    if (count == 2) console.log(engine::LogLevel::kWarning, "cancelling");
+    stop.cancel_watched();
+  }
+}
+
+/// The first stage that still has something to do.
+std::optional<planner::Stage> next_stage(const JobState& state) {
+  for (const engine::StepRecord& step : state.steps) {
+    if (step.state != "done") return planner::parse_stage(step.stage);
+  }
+  return std::nullopt;
+}
+
+/// The work is done and committed by now, so that a failure to read the summary is no failure.
+std::optional<JobState> state_after_run(const std::string& dsn, const planner::JobSpec& spec,
+                                        Console& console) {
+  try {
+    sql::Connection connection = engine::connect(dsn, spec.schema, console.sink());
+    return read_job_state(connection);
+  } catch (const sql::Error& error) {
+    console.log(engine::LogLevel::kWarning, fmt::format("no summary: {}", error.what()));
+    return std::nullopt;
+  }
+}
+
+std::string closing_line(const engine::RunReport& report, const std::optional<JobState>& state,
+                         std::optional<planner::Stage> until) {
+  if (report.outcome == engine::RunOutcome::kStopped) {
+    return "stopped before the end; the same command goes on from here\n";
+  }
+  if (report.finished) return "done\n";
+  std::string text =
+      until ? fmt::format("done up to stage {}", planner::to_string(*until)) : std::string("done");
+  const auto next = state ? next_stage(*state) : std::nullopt;
+  if (next) text += fmt::format("; next is stage {}", planner::to_string(*next));
+  return text + "\n";
+}
+
+}  // namespace
+
+int run_command(const CommandLine& line, CommandContext& context) {
+  planner::JobSpec spec = planner::read_migration_file(line.config);
+  context.dsn = choose_dsn(line, spec);
+  line.run.apply(spec.run);
+  const engine::EngineOptions options{context.dsn, spec.run, line.until};
+
+  engine::StopSignal stop;
+  engine::ProgressBoard board;
+  engine::RunReport report;
+  {
+    const Signals signals([&](int count) { take_signal(count, stop, context.console); });
+    const ProgressDisplay display(board, context.console);
+    report = engine::run_job(spec, options, board, stop, context.console.sink());
+  }
+  if (report.outcome == engine::RunOutcome::kAlreadyDone) {
+    context.out << "the job is already finished: there was nothing to do, nothing was changed\n";
+    return kExitDone;
+  }
+  const std::optional<JobState> state = state_after_run(context.dsn, spec, context.console);
+  if (state) context.out << run_summary(*state, report);
+  context.out << closing_line(report, state, line.until);
+  return report.outcome == engine::RunOutcome::kStopped ? kExitStopped : kExitDone;
+}
+
+}  // namespace pgbackfill::tools

@@ -1,0 +1,32 @@
+#include "tools/signals.hpp"
+
+#include <ctime>
+#include <pthread.h>
+#include <utility>
+
+namespace pgbackfill::tools {
+
+Signals::Signals(std::function<void(int)> on_signal) : on_signal_(std::move(on_signal)) {
+  sigemptyset(&signals_);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals_, signal);
+  pthread_sigmask(SIG_BLOCK, &signals_, &former_mask_);
+  thread_ = boost::thread([this] { wait_loop(); });
+}
+
+Signals::~Signals() {
+  ending_ = true;
+  thread_.join();
+  pthread_sigmask(SIG_SETMASK, &former_mask_, nullptr);
+}
+
+void Signals::wait_loop() {
+  const timespec poll{0, 100'000'000};
+  int count = 0;
+  while (!ending_) {
+    if (sigtimedwait(&signals_, nullptr, &poll) > 0) on_signal_(++count);
+  }
+}
+
+void ignore_broken_pipes() { std::signal(SIGPIPE, SIG_IGN); }
+
+}  // namespace pgbackfill::tools

@@ -1,0 +1,157 @@
+#include "tools/verify_report.hpp"
+
+#include "tools/number_text.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace pgbackfill::tools {
+namespace {
+
+constexpr std::size_t kShownOrganizations = 5;
+
+std::size_t count_failed(const engine::VerifyReport& report) {
+  return static_cast<std::size_t>(
+      std::count_if(report.checks.begin(), report.checks.end(),
+                    [](const engine::VerifyCheck& check) { return !check.passed; }));
+}
+
+/// The table that a check is about: a check's object is the table or begins with it and a dot.
+std::string group_of(const std::string& object, const std::set<std::string>& tables) {
+  std::string best = object;
+  std::size_t longest = 0;
+  for (std::size_t dot = object.find('.'); dot != std::string::npos;
+       dot = object.find('.', dot + 1)) {
+    const std::string head = object.substr(0, dot);
+    if (tables.contains(head) && dot > longest) {
+      best = head;
+      longest = dot;
+    }
+  }
+  return best;
+}
+
+/// Passed checks per table (or type), in the order in which they first appear.
+std::vector<std::pair<std::string, int>> passed_per_group(const engine::VerifyReport& report) {
+  std::set<std::string> tables;
+  for (const engine::VerifyCheck& check : report.checks) {
+    if (check.name == "table") tables.insert(check.object);
+  }
+  std::vector<std::pair<std::string, int>> groups;
+  for (const engine::VerifyCheck& check : report.checks) {
+    if (!check.passed) continue;
+    const std::string name = group_of(check.object, tables);
+    const auto found = std::find_if(groups.begin(), groups.end(),
+                                    [&](const auto& group) { return group.first == name; });
+    if (found == groups.end()) {
+      groups.emplace_back(name, 1);
+    } else {
+      ++found->second;
+    }
+  }
+  return groups;
+}
+
+std::string counts_line(const engine::VerifyReport::TableCounts& counts) {
+  std::string line = fmt::format("{}: {} rows", counts.table, grouped(counts.total));
+  const std::size_t shown = std::min(counts.organizations.size(), kShownOrganizations);
+  for (std::size_t i = 0; i < shown; ++i) {
+    const auto& [organization, rows] = counts.organizations[i];
+    line += fmt::format("{} {} {}", i == 0 ? ";" : ",", organization, grouped(rows));
+  }
+  if (counts.organizations.size() > shown) {
+    line += fmt::format(", {} more organizations", counts.organizations.size() - shown);
+  }
+  return line;
+}
+
+std::string xml_escaped(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      default:
+        // XML 1.0 has no way to write most control characters.
+        escaped += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+    }
+  }
+  return escaped;
+}
+
+}  // namespace
+
+std::string verify_text(const engine::VerifyReport& report) {
+  std::string text;
+  for (const engine::VerifyCheck& check : report.checks) {
+    if (check.passed) continue;
+    text += fmt::format("FAILED {} {}: {}\n", check.object, check.name, check.message);
+  }
+  for (const auto& [group, passed] : passed_per_group(report)) {
+    text += fmt::format("ok {}: {} check{}\n", group, passed, passed == 1 ? "" : "s");
+  }
+  if (!report.counts.empty()) text += "\nrows per organization\n";
+  for (const auto& counts : report.counts) text += "  " + counts_line(counts) + "\n";
+  if (!text.empty()) text += "\n";
+  const std::size_t failed = count_failed(report);
+  text += failed == 0
+              ? fmt::format("verify: all {} checks passed\n", report.checks.size())
+              : fmt::format("verify: {} of {} checks failed\n", failed, report.checks.size());
+  return text;
+}
+
+std::string verify_json(const engine::VerifyReport& report) {
+  nlohmann::ordered_json document;
+  document["passed"] = report.passed();
+  document["checks"] = nlohmann::ordered_json::array();
+  for (const engine::VerifyCheck& check : report.checks) {
+    document["checks"].push_back({{"object", check.object},
+                                  {"name", check.name},
+                                  {"passed", check.passed},
+                                  {"message", check.message}});
+  }
+  document["counts"] = nlohmann::ordered_json::array();
+  for (const auto& counts : report.counts) {
+    nlohmann::ordered_json organizations = nlohmann::ordered_json::array();
+    for (const auto& [organization, rows] : counts.organizations) {
+      organizations.push_back({{"organization", organization}, {"rows", rows}});
+    }
+    document["counts"].push_back({{"table", counts.table},
+                                  {"total", counts.total},
+                                  {"organizations", std::move(organizations)}});
+  }
+  return document.dump(2) + "\n";
+}
+
+std::string verify_junit(const engine::VerifyReport& report) {
+  std::string text = fmt::format(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+      "<testsuite name=\"pgbackfill verify\" tests=\"{}\" failures=\"{}\" errors=\"0\">\n",
+      report.checks.size(), count_failed(report));
+  for (const engine::VerifyCheck& check : report.checks) {
+    text += fmt::format("  <testcase classname=\"{}\" name=\"{}\"", xml_escaped(check.object),
+                        xml_escaped(check.name));
+    text += check.passed ? std::string("/>\n")
+                         : fmt::format("><failure message=\"{}\"/></testcase>\n",
+                                       xml_escaped(check.message));
+  }
+  return text + "</testsuite>\n";
+}
+
+}  // namespace pgbackfill::tools
