@@ -54,13 +54,15 @@ bool JobRunner::run_stage(Stage stage) {
   if (steps.empty()) return true;
   board_.stage(stage);
   if (stage == Stage::kBackfill) return backfill_.run();
-  return is_long(stage) && options_.run.workers > 1 ? run_side_by_side(steps) : run_in_order(steps);
+  if (is_long(stage) && options_.run.workers > 1) return run_side_by_side(steps);
+  DdlRunner ddl(spec_, options_, plan_.schema, job_id_, stop_, log_);
+  return run_in_order(ddl, steps);
 }
 
-bool JobRunner::run_in_order(const Steps& steps) {
-  DdlRunner ddl(spec_, options_, plan_.schema, job_id_, stop_, log_);
-  return std::all_of(steps.begin(), steps.end(),
-                     [&](const Step* step) { return run_step(ddl, *step) == StepOutcome::kDone; });
+bool JobRunner::run_in_order(DdlRunner& ddl, const Steps& steps) {
+  return std::all_of(steps.begin(), steps.end(), [&](const Step* step) {
+    return run_step(ddl, *step) == StepOutcome::kDone;
+  });
 }
 
 bool JobRunner::run_side_by_side(const Steps& steps) {
@@ -77,8 +79,9 @@ bool JobRunner::run_side_by_side(const Steps& steps) {
   std::exception_ptr failure;
   const auto work = [&] {
     try {
+      DdlRunner ddl(spec_, options_, plan_.schema, job_id_, stop_, log_);
       for (std::size_t table = next++; table < tables.size() && complete; table = next++) {
-        if (!run_in_order(tables[table])) complete = false;
+        if (!run_in_order(ddl, tables[table])) complete = false;
       }
     } catch (...) {
       const MutexLock lock(mutex);

@@ -181,6 +181,14 @@ void swap_table(PlanContext& context, const EnumWork& work, const TableColumns& 
     };
     rename_index(index.name, sql::fit_identifier("pgbackfill_old_" + index.name));
     rename_index(index.shadow_name, index.name);
+    // An index keeps the names its columns had when it was built.
+    for (const EnumColumnWork* column : columns.columns) {
+      if (!mentions_word(index.definition, column->shadow)) continue;
+      statements.push_back(
+          alter_table({table.schema, index.name},
+                      fmt::format("RENAME COLUMN {} TO {}", quote_identifier(column->shadow),
+                                  quote_identifier(column->column->name))));
+    }
     if (index.clustered) {
       statements.push_back(
           alter_table(table, fmt::format("CLUSTER ON {}", quote_identifier(index.name))));

@@ -1,8 +1,8 @@
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-
 #include "planner/migration_file.hpp"
 #include "tests/engine/job_fixture.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
 
 namespace pgbackfill::test {
 namespace {
@@ -21,8 +21,8 @@ struct DataPath {
   const char* name;
   const char* method;
   const char* order;
-  const char* key;   ///< column definitions of the key, with the primary key
-  const char* value; ///< expressions over n that fill them
+  const char* key;    ///< column definitions of the key, with the primary key
+  const char* value;  ///< expressions over n that fill them
 };
 
 class BackfillPaths : public JobTest, public ::testing::WithParamInterface<DataPath> {};
@@ -31,10 +31,12 @@ TEST_P(BackfillPaths, EveryRowGetsWhatOneStatementWouldGive) {
   const DataPath& path = GetParam();
   create_organizations();
   write_team_lookup();
-  sql(fmt::format("CREATE TABLE bookings ({}{} team_id integer, note text, touched integer "
+  sql(
+      fmt::format("CREATE TABLE bookings ({}{} team_id integer, note text, touched integer "
                   "NOT NULL DEFAULT 0)",
                   path.key, *path.key ? "," : ""));
-  sql(fmt::format("INSERT INTO bookings SELECT {}{} n % 20 + 1, repeat('x', n % 300) "
+  sql(
+      fmt::format("INSERT INTO bookings SELECT {}{} n % 20 + 1, repeat('x', n % 300) "
                   "FROM generate_series(1, {}) AS n",
                   path.value, *path.value ? "," : "", kRows));
   sql("DELETE FROM bookings WHERE length(note) = 7; ANALYZE bookings");
@@ -51,9 +53,9 @@ TEST_P(BackfillPaths, EveryRowGetsWhatOneStatementWouldGive) {
   spec.run.batch_rows = 97;
   EXPECT_EQ(run(spec).outcome, RunOutcome::kDone);
 
-  EXPECT_EQ(count("SELECT count(*) FROM bookings WHERE org_id IS DISTINCT FROM " +
-                  team_org("team_id")),
-            0);
+  EXPECT_EQ(
+      count("SELECT count(*) FROM bookings WHERE org_id IS DISTINCT FROM " + team_org("team_id")),
+      0);
   EXPECT_EQ(ledger_rows("backfill:bookings"), rows);
   sql("ALTER TABLE bookings DROP COLUMN org_id");
   EXPECT_EQ(value("SELECT md5(string_agg(b::text, ',' ORDER BY b::text)) FROM bookings AS b"),
@@ -83,7 +85,7 @@ INSTANTIATE_TEST_SUITE_P(
                       DataPath{"UpdateKeyInteger", "update", "key", kInteger, kIntegerOf},
                       DataPath{"UpdateKeyText", "update", "key", kText, kTextOf},
                       DataPath{"UpdateKeyComposite", "update", "key", kComposite, kCompositeOf}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& path) { return path.param.name; });
 
 class Backfill : public JobTest {};
 
@@ -185,15 +187,15 @@ indexes = [ { name = "ix_events_org_at", columns = ["org_id", "at"] } ]
 )"))
                 .outcome,
             RunOutcome::kDone);
-  EXPECT_EQ(count("SELECT count(*) FROM events WHERE org_id IS DISTINCT FROM " +
-                  team_org("team_id")),
-            0);
+  EXPECT_EQ(
+      count("SELECT count(*) FROM events WHERE org_id IS DISTINCT FROM " + team_org("team_id")), 0);
   EXPECT_EQ(count("SELECT sum(rows) FROM pgbackfill.range"), 4000);
   EXPECT_EQ(count("SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated AND "
                   "confrelid = 'organizations'::regclass AND conrelid = 'events'::regclass"),
             1);
-  EXPECT_EQ(value("SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_events_org_at'::regclass"),
-            "t");
+  EXPECT_EQ(
+      value("SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_events_org_at'::regclass"),
+      "t");
   EXPECT_EQ(count("SELECT count(*) FROM pg_attribute WHERE attname = 'org_id' AND attnotnull AND "
                   "attrelid IN ('events'::regclass, 'events_1'::regclass, 'events_2a'::regclass)"),
             3);
@@ -209,7 +211,8 @@ TEST_F(Backfill, EmptyTableAndFinishedJob) {
   EXPECT_EQ(run(spec).outcome, RunOutcome::kDone);
   EXPECT_EQ(count("SELECT count(*) FROM pg_proc WHERE pronamespace = 'pgbackfill'::regnamespace"),
             0);
-  const auto before = value("SELECT txid_current() || (SELECT max(event_id)::text FROM pgbackfill.event)");
+  const auto before =
+      value("SELECT txid_current() || (SELECT max(event_id)::text FROM pgbackfill.event)");
   EXPECT_EQ(run(spec).outcome, RunOutcome::kAlreadyDone);
   EXPECT_EQ(count("SELECT count(*) FROM pgbackfill.job"), 1);
   EXPECT_NE(before, "");
@@ -240,9 +243,8 @@ map = { user = "worker" }
                   "(SELECT role, count(*) AS c FROM users GROUP BY role) AS s"),
             "worker 1000,manager 1000,admin 1000");
   EXPECT_EQ(value("SELECT enum_range(NULL::user_role)::text"), "{worker,foreman,manager,admin}");
-  EXPECT_EQ(count("SELECT count(*) FROM users WHERE org_id IS DISTINCT FROM " +
-                  team_org("team_id")),
-            0);
+  EXPECT_EQ(
+      count("SELECT count(*) FROM users WHERE org_id IS DISTINCT FROM " + team_org("team_id")), 0);
   EXPECT_EQ(count("SELECT count(*) FROM users WHERE role::text <> CASE user_id % 3 WHEN 0 THEN "
                   "'worker' WHEN 1 THEN 'admin' ELSE 'manager' END"),
             0);
@@ -261,7 +263,8 @@ map = { user = "worker" }
 TEST_F(Backfill, RowsWithoutAValueFailWithTheirKeys) {
   create_organizations();
   sql("CREATE TABLE leads (lead_id integer PRIMARY KEY, region text);"
-      "INSERT INTO leads SELECT n, CASE WHEN n <> 42 THEN 'r' END FROM generate_series(1, 100) AS n");
+      "INSERT INTO leads SELECT n, CASE WHEN n <> 42 THEN 'r' END FROM generate_series(1, 100) AS "
+      "n");
   const auto spec = job(
       "[[table]]\nname = \"leads\"\n"
       "value = { sql = \"CASE region WHEN 'r' THEN '00000000-0000-0000-0000-000000000101'::uuid "

@@ -1,8 +1,8 @@
 #include "engine/batch_sizer.hpp"
 
-#include <gtest/gtest.h>
-
 #include "planner/window_shape.hpp"
+
+#include <gtest/gtest.h>
 
 namespace pgbackfill::engine {
 namespace {
@@ -13,7 +13,8 @@ using std::chrono::milliseconds;
 void measure(BatchSizer& sizer, int batches, double us_per_row) {
   for (int i = 0; i < batches; ++i) {
     const auto rows = sizer.rows();
-    sizer.measured(rows, microseconds(static_cast<std::int64_t>(us_per_row * static_cast<double>(rows))));
+    sizer.measured(rows,
+                   microseconds(static_cast<std::int64_t>(us_per_row * static_cast<double>(rows))));
   }
 }
 

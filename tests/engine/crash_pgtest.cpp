@@ -1,14 +1,14 @@
+#include "tests/support/pg_fixture.hpp"
+#include "tests/support/run_program.hpp"
+
+#include <boost/thread/thread.hpp>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <boost/thread/thread.hpp>
 #include <map>
 #include <random>
 #include <string>
 #include <vector>
-
-#include "tests/support/pg_fixture.hpp"
-#include "tests/support/run_program.hpp"
 
 namespace pgbackfill::test {
 namespace {
@@ -63,9 +63,9 @@ std::map<std::string, std::string> oracle() {
 class Crash : public PgTest {
  protected:
   std::vector<std::string> core_tables() {
-    const auto result = sql(
-        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = "
-        "'public'::regnamespace AND relname NOT IN ('oracle_team_orgs') ORDER BY relname");
+    const auto result =
+        sql("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = "
+            "'public'::regnamespace AND relname NOT IN ('oracle_team_orgs') ORDER BY relname");
     std::vector<std::string> tables;
     for (int row = 0; row < result.rows(); ++row) tables.emplace_back(result.text(row, 0));
     return tables;
@@ -104,9 +104,8 @@ class Crash : public PgTest {
     return run_program(PGBACKFILL_EXECUTABLE, arguments(command));
   }
   std::vector<std::string> arguments(const std::string& command) const {
-    std::vector<std::string> list{command, "-c",
-                                  PGBACKFILL_SOURCE_DIR "/tools/migrations/by-team.toml", "--dsn",
-                                  dsn()};
+    std::vector<std::string> list{
+        command, "-c", PGBACKFILL_SOURCE_DIR "/tools/migrations/by-team.toml", "--dsn", dsn()};
     // Small batches by two workers: many commits to be killed between.
     if (command == "run") list.insert(list.end(), {"--workers", "2", "--batch-rows", "100"});
     return list;
@@ -156,8 +155,9 @@ TEST_F(Crash, KilledTwentyTimesNothingIsLostOrDoneTwice) {
   EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
 
   EXPECT_EQ(checksums(columns), before);
-  EXPECT_EQ(value("SELECT string_agg(user_id::text || role::text, ',' ORDER BY user_id) FROM users"),
-            roles_before);
+  EXPECT_EQ(
+      value("SELECT string_agg(user_id::text || role::text, ',' ORDER BY user_id) FROM users"),
+      roles_before);
   for (const auto& [table, expected] : oracle()) {
     EXPECT_EQ(value(fmt::format("SELECT count(*) FROM {} AS t WHERE t.org_id IS DISTINCT FROM {}",
                                 table, expected)),
@@ -165,8 +165,8 @@ TEST_F(Crash, KilledTwentyTimesNothingIsLostOrDoneTwice) {
         << table;
   }
   // Every row of a table that went by the data path was changed exactly once.
-  const auto ledger = sql(
-      "SELECT step_id, sum(rows) FROM pgbackfill.range GROUP BY step_id ORDER BY step_id");
+  const auto ledger =
+      sql("SELECT step_id, sum(rows) FROM pgbackfill.range GROUP BY step_id ORDER BY step_id");
   EXPECT_GT(ledger.rows(), 15);
   for (int row = 0; row < ledger.rows(); ++row) {
     const std::string step(ledger.text(row, 0));

@@ -1,10 +1,10 @@
 #include "tests/engine/job_fixture.hpp"
 
+#include "planner/migration_file.hpp"
+
 #include <fmt/format.h>
 
 #include <fstream>
-
-#include "planner/migration_file.hpp"
 
 namespace pgbackfill::test {
 
@@ -34,7 +34,7 @@ std::filesystem::path JobTest::write_file(std::string_view name, std::string_vie
 }
 
 planner::JobSpec JobTest::job(std::string_view text) {
-  const auto path = write_file("job.toml", fmt::format(R"(version = 1
+  const auto path = write_file("job.toml", fmt::format(R"toml(version = 1
 [run]
 workers = 2
 lock_timeout = "500ms"
@@ -45,7 +45,7 @@ references = "organizations(org_id)"
 value = {{ constant = "{}" }}
 foreign_key = "fk_{{table}}_org_id_organizations"
 index = "ix_{{table}}_org_id"
-{})",
+{})toml",
                                                        kDefaultOrg, text));
   return planner::read_migration_file(path);
 }
@@ -80,8 +80,8 @@ void JobTest::write_team_lookup() {
 }
 
 std::string JobTest::team_org(std::string_view team) {
-  return fmt::format(
-      "('00000000-0000-0000-0000-' || lpad((101 + {} % 5)::text, 12, '0'))::uuid", team);
+  return fmt::format("('00000000-0000-0000-0000-' || lpad((101 + {} % 5)::text, 12, '0'))::uuid",
+                     team);
 }
 
 std::int64_t JobTest::count(std::string_view query) { return sql(query).integer(0, 0); }

@@ -1,14 +1,14 @@
 #pragma once
 
+#include "engine/engine.hpp"
+#include "tests/support/pg_fixture.hpp"
+
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "engine/engine.hpp"
-#include "tests/support/pg_fixture.hpp"
 
 namespace pgbackfill::test {
 

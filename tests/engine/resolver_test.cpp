@@ -1,8 +1,8 @@
 #include "engine/resolver.hpp"
 
-#include <gtest/gtest.h>
-
 #include "sql/binary_codec.hpp"
+
+#include <gtest/gtest.h>
 
 namespace pgbackfill::engine {
 namespace {
@@ -37,9 +37,7 @@ planner::TableBackfill table(ResolveKind kind) {
   return backfill;
 }
 
-std::string uuid(const char* text) {
-  return sql::encode_text(sql::WireType::kUuid, text).value();
-}
+std::string uuid(const char* text) { return sql::encode_text(sql::WireType::kUuid, text).value(); }
 
 TEST(Resolver, ConstantNeedsNoInput) {
   const Resolver resolver(table(ResolveKind::kConstant), {});
@@ -48,8 +46,7 @@ TEST(Resolver, ConstantNeedsNoInput) {
 
 TEST(Resolver, LookupGoesByTheKeysBinaryForm) {
   const Resolver resolver(table(ResolveKind::kLookup), spec_with_lookup());
-  EXPECT_EQ(resolver.value(0, sql::encode_int32(2)),
-            uuid("00000000-0000-0000-0000-000000000102"));
+  EXPECT_EQ(resolver.value(0, sql::encode_int32(2)), uuid("00000000-0000-0000-0000-000000000102"));
   EXPECT_EQ(resolver.value(0, sql::encode_int32(3)), std::nullopt);
   EXPECT_EQ(resolver.value(0, std::nullopt), std::nullopt);
 }

@@ -17,8 +17,8 @@ Window window(Method method, ReadOrder order) {
   table.method = method;
   table.order = order;
   Window result;
-  result.job = std::make_shared<TableJob>("backfill:t", table, planner::JobSpec{},
-                                          planner::RunOptions{});
+  result.job =
+      std::make_shared<TableJob>("backfill:t", table, planner::JobSpec{}, planner::RunOptions{});
   return result;
 }
 

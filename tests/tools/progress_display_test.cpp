@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <sstream>
 #include <string>
 
@@ -167,10 +168,11 @@ TEST(ProgressDisplayTest, LogsPlainLinesWhereThereIsNoTerminal) {
     board.stage(planner::Stage::kIndex);
     boost::this_thread::sleep_for(boost::chrono::milliseconds(600));
   }
-  EXPECT_THAT(err.str(), HasSubstr("info: enforce  4/9 steps\n"));
-  EXPECT_THAT(err.str(), HasSubstr("info: index  4/9 steps\n"));
-  EXPECT_EQ(std::count(err.str().begin(), err.str().end(), '\n'), 2);
-  EXPECT_THAT(err.str(), Not(HasSubstr("\033")));
+  const std::string text = err.str();
+  EXPECT_THAT(text, HasSubstr("info: enforce  4/9 steps\n"));
+  EXPECT_THAT(text, HasSubstr("info: index  4/9 steps\n"));
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
+  EXPECT_THAT(text, Not(HasSubstr("\033")));
 }
 
 TEST(ProgressDisplayTest, SaysNothingBeforeThereIsAJob) {
