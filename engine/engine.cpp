@@ -114,6 +114,19 @@ void show_where_we_are(const OpenJob& job, Ledger& ledger, ProgressBoard& board)
   board.job(static_cast<int>(job.plan.steps.size()), done, estimated, rows);
 }
 
+bool reaches_the_end(const EngineOptions& options) {
+  return options.until.value_or(planner::Stage::kFinish) == planner::Stage::kFinish;
+}
+
+/// The diary is for people; a lost line of it must not fail a job.
+void note(sql::Connection& connection, int job_id, std::string_view level,
+          std::string_view message) {
+  try {
+    if (connection.usable()) Ledger(connection).event(job_id, level, message);
+  } catch (const sql::Error&) {
+  }
+}
+
 /// Runs the job's steps. When the coordinator's own link is lost (a server restart), takes it up
 /// again from the ledger like a new run would.
 bool run_to_end(const planner::JobSpec& spec, const OpenJob& job, const EngineOptions& options,
@@ -123,7 +136,9 @@ bool run_to_end(const planner::JobSpec& spec, const OpenJob& job, const EngineOp
     try {
       const auto lease = stop.watch(connection.canceller());
       JobRunner runner(spec, job.plan, options, job.job_id, connection, board, stop, log);
-      return runner.run();
+      const bool complete = runner.run();
+      if (complete && reaches_the_end(options)) Ledger(connection).finish_job(job.job_id);
+      return complete;
     } catch (const sql::Error& error) {
       const bool lost = error.connection_lost() || !connection.usable();
       if (stop.cancelling()) return false;
@@ -159,23 +174,18 @@ RunReport run_job(const planner::JobSpec& spec, const EngineOptions& options, Pr
   report.job_id = job->job_id;
   report.resumed = job->resumed;
   show_where_we_are(*job, ledger, board);
-  ledger.event(job->job_id, "info", job->resumed ? "resumed" : "started");
+  note(connection, job->job_id, "info", job->resumed ? "resumed" : "started");
   bool complete = false;
   try {
     complete = run_to_end(effective, *job, options, connection, board, stop, log);
   } catch (const std::exception& error) {
-    if (connection.usable()) ledger.event(job->job_id, "error", error.what());
+    note(connection, job->job_id, "error", error.what());
     throw;
   }
   report.outcome = complete ? RunOutcome::kDone : RunOutcome::kStopped;
-  report.finished =
-      complete && options.until.value_or(planner::Stage::kFinish) == planner::Stage::kFinish;
-  if (report.finished) ledger.finish_job(job->job_id);
-  if (connection.usable()) {
-    ledger.event(
-        job->job_id, "info",
-        report.finished ? "finished" : (complete ? "reached the stage asked for" : "stopped"));
-  }
+  report.finished = complete && reaches_the_end(options);
+  note(connection, job->job_id, "info",
+       report.finished ? "finished" : (complete ? "reached the stage asked for" : "stopped"));
   report.rows = board.snapshot().rows;
   report.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();

@@ -45,6 +45,16 @@ bool abandon_copy(PGconn* connection, ExecStatusType status) {
   return false;
 }
 
+/// A failed write leaves the status at OK until what the server said last has been read up to the
+/// end of the stream.
+bool link_lost(PGconn* connection) {
+  constexpr int kReads = 8;
+  for (int i = 0; i < kReads && PQstatus(connection) == CONNECTION_OK; ++i) {
+    if (PQconsumeInput(connection) != 1) break;
+  }
+  return PQstatus(connection) != CONNECTION_OK;
+}
+
 bool is_copy(ExecStatusType status) {
   return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
 }
@@ -54,13 +64,15 @@ bool is_copy(ExecStatusType status) {
 void throw_link_error(PGconn* connection, std::string statement) {
   Diagnostics diagnostics;
   diagnostics.message = PQerrorMessage(connection);
-  throw Error(std::move(diagnostics), std::move(statement), PQstatus(connection) != CONNECTION_OK);
+  const bool lost = link_lost(connection);
+  throw Error(std::move(diagnostics), std::move(statement), lost);
 }
 
 void throw_result_error(PGconn* connection, const PGresult& result, std::string statement) {
   Diagnostics diagnostics = diagnostics_of(result);
   const bool lost =
       PQstatus(connection) != CONNECTION_OK ||
+      (diagnostics.sqlstate.empty() && link_lost(connection)) ||
       ends_session(diagnostics.sqlstate, field(result, PG_DIAG_SEVERITY_NONLOCALIZED));
   throw Error(std::move(diagnostics), std::move(statement), lost);
 }

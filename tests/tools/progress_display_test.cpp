@@ -153,6 +153,10 @@ TEST(ProgressLineTest, LeavesRowsOutWhereThereAreNone) {
   view.snapshot.steps = 7;
   view.snapshot.steps_done = 3;
   EXPECT_EQ(progress_line(view), "expand  3/7 steps");
+  view.snapshot.stage = planner::Stage::kIndex;
+  view.snapshot.rows = 700'000;
+  view.rate = 52'000;
+  EXPECT_EQ(progress_line(view), "index  3/7 steps");
 }
 
 TEST(ProgressDisplayTest, LogsPlainLinesWhereThereIsNoTerminal) {

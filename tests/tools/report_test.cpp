@@ -99,7 +99,7 @@ TEST(StatusTest, SaysThatThereIsNoJob) {
 TEST(StatusTest, TextShowsStagesTablesFailuresAndEvents) {
   const std::string text = status_text(job_state());
   EXPECT_THAT(text, HasSubstr("job 3: not finished"));
-  EXPECT_THAT(text, HasSubstr("backfill    1/2   failed   15.0 s"));
+  EXPECT_THAT(text, HasSubstr("\n  backfill  failed     1/2  15.0 s\n"));
   EXPECT_THAT(text, HasSubstr("1,000,000"));
   EXPECT_THAT(text, HasSubstr(" 25.0%"));
   EXPECT_THAT(text, HasSubstr("100.0%"));
