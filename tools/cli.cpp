@@ -141,6 +141,13 @@ struct Parser {
   }
 };
 
+/// The parser says only that a subcommand is missing when it meets an unknown one.
+std::string parse_error_text(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> unknown = app.remaining();
+  if (!app.get_subcommands().empty() || unknown.empty()) return error.what();
+  return fmt::format("there is no subcommand or option \"{}\"", unknown.front());
+}
+
 std::string help_hint(const CLI::App& app) {
   const std::vector<CLI::App*> chosen = app.get_subcommands();
   return fmt::format("see pgbackfill {}--help",
@@ -203,7 +210,8 @@ int run_cli(const std::vector<std::string>& args, std::ostream& out, std::ostrea
   } catch (const CLI::Success& request) {  // --help, --version
     return parser.app.exit(request, out, err);
   } catch (const CLI::ParseError& error) {
-    err << fmt::format("pgbackfill: {} ({})\n", error.what(), help_hint(parser.app));
+    err << fmt::format("pgbackfill: {} ({})\n", parse_error_text(parser.app, error),
+                       help_hint(parser.app));
     return kExitUsage;
   }
   Console console(err);

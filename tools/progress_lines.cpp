@@ -88,7 +88,7 @@ std::string total_text(const ProgressView& view) {
                        short_count(std::max(now.estimated_rows, done)),
                        percent_of(done, now.estimated_rows));
   }
-  text += fmt::format("  {} rows/s", short_count(view.rate));
+  if (view.rate > 0) text += fmt::format("  {} rows/s", short_count(view.rate));
   return text + eta(done, now.estimated_rows, view.rate);
 }
 
@@ -97,8 +97,10 @@ std::string headline(const ProgressView& view) {
   return fmt::format("{}  {}/{} steps", planner::to_string(now.stage), now.steps_done, now.steps);
 }
 
+/// Other stages write no rows, or hardly any.
 bool has_rows(const ProgressView& view) {
-  return !view.snapshot.tables.empty() || view.snapshot.rows > 0;
+  return !view.snapshot.tables.empty() || (view.snapshot.stage == planner::Stage::kBackfill &&
+                                           view.snapshot.rows + view.snapshot.rows_before > 0);
 }
 
 /// Adds items while there is room, then says how many were left out.

@@ -31,9 +31,9 @@ double backfill_percent(const engine::BackfillRecord& backfill, const engine::St
                                                       static_cast<double>(backfill.ranges));
 }
 
-/// Rows of cells as columns: the first left-aligned, the others right-aligned. ASCII figures
-/// but for the first column, whose width counts bytes.
-std::string columns(const std::vector<std::vector<std::string>>& rows) {
+/// Rows of cells as columns, the first row being their heads: the first `words` columns
+/// left-aligned, the figures behind them right-aligned.
+std::string columns(const std::vector<std::vector<std::string>>& rows, std::size_t words) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
@@ -41,10 +41,10 @@ std::string columns(const std::vector<std::vector<std::string>>& rows) {
   }
   std::string text;
   for (const auto& row : rows) {
-    std::string line = " ";
+    std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      line += i == 0 ? fmt::format(" {:<{}}", row[i], widths[i])
-                     : fmt::format("  {:>{}}", row[i], widths[i]);
+      line += i < words ? fmt::format("  {:<{}}", row[i], widths[i])
+                        : fmt::format("  {:>{}}", row[i], widths[i]);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";
@@ -53,14 +53,14 @@ std::string columns(const std::vector<std::vector<std::string>>& rows) {
 }
 
 std::string stage_table(const std::vector<engine::StepRecord>& steps) {
-  std::vector<std::vector<std::string>> rows{{"stage", "steps", "state", "time"}};
+  std::vector<std::vector<std::string>> rows{{"stage", "state", "steps", "time"}};
   for (const StageSummary& stage : summarise_stages(steps)) {
     const bool begun = stage.done + stage.running + stage.failed > 0;
-    rows.push_back({std::string(planner::to_string(stage.stage)),
-                    fmt::format("{}/{}", stage.done, stage.steps), std::string(stage.state()),
+    rows.push_back({std::string(planner::to_string(stage.stage)), std::string(stage.state()),
+                    fmt::format("{}/{}", stage.done, stage.steps),
                     begun ? duration_text(stage.seconds) : "-"});
   }
-  return columns(rows);
+  return columns(rows, 2);
 }
 
 std::string backfill_table(const JobState& state) {
@@ -74,7 +74,7 @@ std::string backfill_table(const JobState& state) {
          fmt::format("{}/{}", backfill.ranges_done, backfill.ranges), grouped(backfill.batches),
          std::to_string(backfill.rounds), grouped(backfill.quarantined)});
   }
-  return columns(rows);
+  return columns(rows, 2);
 }
 
 nlohmann::ordered_json job_json(const engine::JobRecord& job) {
@@ -197,7 +197,7 @@ std::string run_summary(const JobState& state, const engine::RunReport& report) 
     batches += backfill.batches;
     quarantined += backfill.quarantined;
   }
-  if (tables.size() > 1) text += columns(tables) + "\n";
+  if (tables.size() > 1) text += columns(tables, 2) + "\n";
   text += stage_table(state.steps) + "\n";
   text += fmt::format("job {}: {} rows in {} batches", state.job.job_id, grouped(rows),
                       grouped(batches));

@@ -6,9 +6,21 @@
 
 namespace pgbackfill::tools {
 
+namespace {
+
+/// Started by nohup: the end of the terminal is nothing to us. Blocked signals are queued even
+/// where they are ignored, so this has to be asked for.
+bool hangup_ignored() {
+  struct sigaction action {};
+  return sigaction(SIGHUP, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+}  // namespace
+
 Signals::Signals(std::function<void(int)> on_signal) : on_signal_(std::move(on_signal)) {
   sigemptyset(&signals_);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals_, signal);
+  for (const int signal : {SIGINT, SIGTERM}) sigaddset(&signals_, signal);
+  if (!hangup_ignored()) sigaddset(&signals_, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals_, &former_mask_);
   thread_ = boost::thread([this] { wait_loop(); });
 }

@@ -8,7 +8,8 @@
 
 namespace pgbackfill::tools {
 
-/// Takes SIGINT, SIGTERM and SIGHUP for as long as it lives, on a thread that waits for them;
+/// Takes SIGINT, SIGTERM and (unless it is ignored) SIGHUP for as long as it lives, on a thread
+/// that waits for them;
 /// `on_signal` runs there and gets the number of signals so far. Made before any other thread,
 /// because new threads inherit that these signals are blocked.
 class Signals {

@@ -67,7 +67,7 @@ double covered(std::vector<Interval> intervals) {
 std::string_view StageSummary::state() const {
   if (failed > 0) return "failed";
   if (done == steps) return "done";
-  return done + running > 0 ? "running" : "pending";
+  return done + running > 0 ? "begun" : "pending";
 }
 
 std::optional<double> parse_timestamp(std::string_view text) {

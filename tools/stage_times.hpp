@@ -19,7 +19,7 @@ struct StageSummary {
   /// Seconds during which at least one of its steps was under way; steps that ran side by side
   /// count once.
   double seconds = 0;
-  /// done | failed | running | pending. A stage with steps done and steps to go is running.
+  /// done | failed | begun | pending.
   std::string_view state() const;
 };
 
