@@ -116,8 +116,7 @@ std::vector<StepRecord> Ledger::steps(int job_id) {
 void Ledger::step_running(int job_id, std::string_view step_id) {
   connection_.execute(
       "UPDATE pgbackfill.step SET state = 'running', error = NULL, "
-      "started = coalesce(started, clock_timestamp()) "
-      "WHERE job_id = $1::integer AND step_id = $2",
+      "started = clock_timestamp() WHERE job_id = $1::integer AND step_id = $2",
       {std::to_string(job_id), std::string(step_id)});
 }
 

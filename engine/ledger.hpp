@@ -33,7 +33,7 @@ struct StepRecord {
   std::string state;  ///< pending | running | done | failed
   std::string started;
   std::string finished;
-  double seconds = 0;  ///< of the finished step, or so far
+  double seconds = 0;  ///< of its last try: pauses between runs left out
   std::string error;
 };
 

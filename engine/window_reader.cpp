@@ -86,25 +86,39 @@ class RowEncoder {
   std::uint32_t last_block_ = 0;
 };
 
-/// More rows than a window may hold: gives up the last block read (it may be incomplete).
-void cut_at_last_block(Window& window, std::uint32_t last_block) {
-  window.bounds.upper = {std::to_string(last_block)};
-  while (!window.rows.empty() && window.rows.back().block >= last_block) window.rows.pop_back();
+/// Blocks of one COPY. Its snapshot holds pruning back while it lasts, so it must be over well
+/// before a writer comes to the same group again; a server-side lookup makes a row cost more.
+std::int64_t slice_blocks(const TableBackfill& table) {
+  constexpr double kRowsPerSlice = 6000;
+  constexpr double kComputedRowsPerSlice = 1000;
+  const bool computed = std::any_of(
+      table.assignments.begin(), table.assignments.end(),
+      [](const auto& assignment) { return assignment.resolve == planner::ResolveKind::kServer; });
+  return std::max<std::int64_t>(
+      1, static_cast<std::int64_t>((computed ? kComputedRowsPerSlice : kRowsPerSlice) /
+                                   planner::rows_per_block(table)));
 }
 
+/// Reads the window slice by slice. When it turns out to hold more rows than a window may (the
+/// estimate was off), it ends where the last complete block did.
 void read_blocks(sql::Connection& connection, Window& window) {
-  const std::int64_t limit = planner::kMaxWindowRows;
+  const TableBackfill& table = window.job->table;
+  const std::int64_t end = block_number(window.bounds.upper);
+  const std::int64_t step = slice_blocks(table);
   RowEncoder encoder(window);
-  std::int64_t read = 0;
-  {
-    sql::CopyOut copy =
-        connection.copy_out(planner::read_rows(window.job->table, window.bounds, false, limit));
+  std::int64_t room = planner::kMaxWindowRows;
+  for (std::int64_t lower = block_number(window.bounds.lower); lower < end; lower += step) {
+    const std::int64_t upper = std::min(end, lower + step);
+    const planner::Bounds slice{{std::to_string(lower)}, {std::to_string(upper)}};
+    sql::CopyOut copy = connection.copy_out(planner::read_rows(table, slice, false, room));
     std::string_view message;
-    while (copy.next(message)) read += encoder.add(message) ? 1 : 0;
-  }
-  const bool full = read >= limit;
-  if (full && encoder.last_block() > block_number(window.bounds.lower)) {
-    cut_at_last_block(window, encoder.last_block());
+    while (copy.next(message)) room -= encoder.add(message) ? 1 : 0;
+    if (room > 0) continue;
+    // The last block may have been cut off in its middle; a window holds many blocks' rows.
+    const std::int64_t cut = encoder.last_block();
+    window.bounds.upper = {std::to_string(cut)};
+    while (!window.rows.empty() && window.rows.back().block >= cut) window.rows.pop_back();
+    return;
   }
 }
 

@@ -18,7 +18,7 @@ namespace pgbackfill::engine {
 namespace {
 
 /// One reader keeps this many writers busy: reading a row costs a small part of writing it.
-constexpr int kWritersPerReader = 4;
+constexpr int kWritersPerReader = 2;
 constexpr std::int64_t kPollMicroseconds = 20'000;
 
 }  // namespace

@@ -111,7 +111,6 @@ struct ConvertSpec {
 
 enum class MethodChoice { kAuto, kCopy, kUpdate, kCatalog };
 enum class OrderChoice { kAuto, kBlock, kKey };
-enum class HeldHorizon { kWait, kContinue };
 
 /// [run]: how to go about it. Not part of what the job is, so it may differ from run to run.
 struct RunOptions {
@@ -125,7 +124,6 @@ struct RunOptions {
   /// Passes over a window in block order; 0: chosen per table.
   int passes = 0;
   std::chrono::milliseconds lock_timeout{2000};
-  HeldHorizon on_held_horizon = HeldHorizon::kContinue;
 };
 
 /// A migration file, read and checked in itself (not yet against a database).

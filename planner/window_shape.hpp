@@ -29,6 +29,9 @@ inline constexpr std::int64_t kFirstBatchRows = 500;
 inline constexpr std::int64_t kMinBatchRows = 50;
 inline constexpr std::int64_t kMaxBatchRows = 10'000;
 
+/// By the planner's estimates; at least 1.
+double rows_per_block(const TableBackfill& table);
+
 /// For batches of about `batch_rows` rows. The number of passes is `run.passes` where that is set;
 /// else half the rows per block (measured best on 24 rows a page), 1 for tables of a few blocks.
 WindowShape window_shape(const TableBackfill& table, const RunOptions& run,

@@ -12,4 +12,4 @@ build all
 # The tests' servers and files all go here, so that none outlives an interrupted run.
 make_work_directory
 export TMPDIR=$work
-run ctest --test-dir build --output-on-failure --no-tests=error "$@"
+run ctest --test-dir build --output-on-failure --no-tests=error --parallel "$(nproc)" "$@"

@@ -42,7 +42,6 @@ batch_time = "1min"
 batch_rows = 5000
 passes = 8
 lock_timeout = "50ms"
-on_held_horizon = "wait"
 )toml")
                              .run;
   EXPECT_EQ(run.workers, 256);
@@ -53,7 +52,6 @@ on_held_horizon = "wait"
   EXPECT_EQ(run.batch_rows, 5000);
   EXPECT_EQ(run.passes, 8);
   EXPECT_EQ(run.lock_timeout, std::chrono::milliseconds(50));
-  EXPECT_EQ(run.on_held_horizon, HeldHorizon::kWait);
 }
 
 TEST_F(MigrationFile, ConstantsMayBeNumbersAndBooleans) {
@@ -260,7 +258,6 @@ batch_time = "fast"
 batch_rows = -1
 passes = 1000
 lock_timeout = "2 days"
-on_held_horizon = "stop"
 )toml"),
       ElementsAre(
           "job.toml:11:11: [run] \"workers\" must be from 1 to 256, not 0",
@@ -271,9 +268,7 @@ on_held_horizon = "stop"
           "250ms, 2s or 1min, not \"fast\"",
           "job.toml:15:14: [run] \"batch_rows\" must be from 0 to 10000000, not -1",
           "job.toml:16:10: [run] \"passes\" must be from 0 to 256, not 1000",
-          HasSubstr("job.toml:17:16: [run] \"lock_timeout\" must be a duration"),
-          "job.toml:18:19: [run] \"on_held_horizon\" must be one of wait, continue, not "
-          "\"stop\""));
+          HasSubstr("job.toml:17:16: [run] \"lock_timeout\" must be a duration")));
 }
 
 // [tenant]
