@@ -1,3 +1,4 @@
+#include "planner/batch_sql.hpp"
 #include "planner/spec_resolution.hpp"
 #include "planner/sql_type.hpp"
 #include "planner/step_builder.hpp"
@@ -145,25 +146,6 @@ void choose_order(PlanContext& context, Draft& draft, const std::string& label) 
   }
 }
 
-std::vector<std::string> batch_shape(const TableBackfill& backfill) {
-  std::vector<std::string> set;
-  std::vector<std::string> pending;
-  for (const Assignment& assignment : backfill.assignments) {
-    std::string value = assignment.expression;
-    if (assignment.otherwise.kind == Otherwise::Kind::kConstant) {
-      value = fmt::format("COALESCE({}, {})", value,
-                          constant_expression(assignment.otherwise.constant, assignment.type));
-    }
-    set.push_back(fmt::format("{} = {}", quote_identifier(assignment.column), value));
-    pending.push_back(fmt::format("({})", assignment.pending));
-  }
-  std::vector<std::string> key;
-  for (const KeyColumn& column : backfill.key) key.push_back("t." + quote_identifier(column.name));
-  const std::string by = backfill.order == ReadOrder::kBlock ? "t.ctid" : join(key, ", ");
-  return {fmt::format("UPDATE {} AS t SET {} WHERE ({}) >= :lower AND ({}) < :upper AND ({})",
-                      backfill.table.quoted(), join(set, ", "), by, by, join(pending, " OR "))};
-}
-
 std::string backfill_title(const TableBackfill& backfill) {
   std::vector<std::string> columns;
   for (const Assignment& assignment : backfill.assignments) columns.push_back(assignment.column);
@@ -302,7 +284,7 @@ void plan_backfill(PlanContext& context) {
     step.kind = StepKind::kBackfill;
     step.table = label;
     step.title = backfill_title(draft.backfill);
-    step.sql = batch_shape(draft.backfill);
+    step.sql = batch_statements(draft.backfill);
     step.backfill = draft.backfill;
     int level = 0;
     if (const auto found = places.find(name); found != places.end()) {

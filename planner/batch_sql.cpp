@@ -225,6 +225,14 @@ std::string write_computed_keys(const TableBackfill& table, const Bounds& bounds
   return with_ledger(computed_update(table, within(table, bounds, after_lower)));
 }
 
+std::vector<std::string> batch_statements(const TableBackfill& table) {
+  if (table.method != Method::kUpdate) {
+    return {stage_ddl(table), stage_copy(table), write_copied(table)};
+  }
+  if (table.order == ReadOrder::kBlock) return {write_computed_blocks(table)};
+  return {write_computed_keys(table, {}, false)};
+}
+
 std::string pending_predicate(const TableBackfill& table) {
   std::string any;
   for (const Assignment& assignment : table.assignments) {

@@ -48,6 +48,9 @@ std::string write_copied(const TableBackfill& table);
 std::string write_computed_blocks(const TableBackfill& table);
 std::string write_computed_keys(const TableBackfill& table, const Bounds& bounds, bool after_lower);
 
+/// What a batch sends, in order, for people to read in the plan: the statements above.
+std::vector<std::string> batch_statements(const TableBackfill& table);
+
 /// Counts rows that still need a column.
 std::string count_pending(const TableBackfill& table);
 /// Up to `limit` keys (or ctids) of such rows, as one text column.
