@@ -1,5 +1,6 @@
 #include "engine/backfill_runner.hpp"
 
+#include "engine/retry_policy.hpp"
 #include "planner/batch_sql.hpp"
 #include "planner/splitter.hpp"
 #include "planner/window_shape.hpp"
@@ -19,6 +20,8 @@ using planner::ReadOrder;
 /// A sweep finds what moved or came while the pass before was under way; each finds less. That
 /// many mean that somebody keeps writing rows without the column.
 constexpr int kMaxRounds = 50;
+/// How long the coordinator waits for a table that somebody keeps locked.
+constexpr std::chrono::minutes kLockBudget{10};
 constexpr std::int64_t kWindowsPerRange = 8;
 constexpr std::int64_t kRowsPerKeyRange = 100'000;
 constexpr std::int64_t kKeySampleRows = 30'000;
@@ -167,8 +170,7 @@ void BackfillRunner::start_round(Table& table, WorkerPool& pool, std::vector<Ran
 /// A round is over. One statement, hence one snapshot, tells whether any row still lacks its
 /// value: rows that moved between the windows of a round are seen.
 void BackfillRunner::advance(Table& table, WorkerPool& pool) {
-  const std::int64_t pending =
-      connection_.execute(planner::count_pending(table.job->table)).integer(0, 0);
+  const std::int64_t pending = ask(planner::count_pending(table.job->table)).integer(0, 0);
   if (pending == 0) {
     complete(table);
     return;
@@ -205,8 +207,7 @@ void BackfillRunner::leave_rest(const Table& table, std::int64_t pending) {
   };
   const std::string name = backfill.table.display();
   if (std::any_of(backfill.assignments.begin(), backfill.assignments.end(), sets_aside)) {
-    connection_.execute(
-        fmt::format("INSERT INTO pgbackfill.quarantine "
+    ask(fmt::format("INSERT INTO pgbackfill.quarantine "
                     "(job_id, step_id, table_name, row_key, message) "
                     "SELECT $1::integer, $2, $3, {}, $4 FROM {} AS t WHERE {} "
                     "ON CONFLICT DO NOTHING",
@@ -219,14 +220,12 @@ void BackfillRunner::leave_rest(const Table& table, std::int64_t pending) {
                      name, pending));
     return;
   }
-  const std::int64_t aside = connection_
-                                 .execute(
-                                     "SELECT count(*) FROM pgbackfill.quarantine "
-                                     "WHERE job_id = $1::integer AND step_id = $2",
-                                     {std::to_string(job_id_), table.step->id})
+  const std::int64_t aside = ask("SELECT count(*) FROM pgbackfill.quarantine "
+                                 "WHERE job_id = $1::integer AND step_id = $2",
+                                 {std::to_string(job_id_), table.step->id})
                                  .integer(0, 0);
   if (aside >= pending) return;
-  const sql::Result keys = connection_.execute(planner::pending_keys(backfill, 5));
+  const sql::Result keys = ask(planner::pending_keys(backfill, 5));
   std::vector<std::string> examples;
   for (int row = 0; row < keys.rows(); ++row) examples.emplace_back(keys.text(row, 0));
   throw std::runtime_error(fmt::format(
@@ -235,13 +234,28 @@ void BackfillRunner::leave_rest(const Table& table, std::int64_t pending) {
       name, pending, fmt::join(examples, "; ")));
 }
 
+sql::Result BackfillRunner::ask(const std::string& statement, const sql::Params& params) {
+  Backoff backoff(std::chrono::milliseconds(100), std::chrono::milliseconds(5000),
+                  std::random_device{}());
+  const auto give_up = std::chrono::steady_clock::now() + kLockBudget;
+  for (;;) {
+    try {
+      return connection_.execute(statement, params);
+    } catch (const sql::Error& error) {
+      const bool passes =
+          classify(error.sqlstate(), error.connection_lost()) == Disposition::kRetry;
+      if (!passes || std::chrono::steady_clock::now() > give_up) throw;
+      log_(LogLevel::kWarning, fmt::format("{}; trying again", error.what()));
+      if (!stop_.sleep(backoff.next())) throw;
+    }
+  }
+}
+
 std::vector<RangeRecord> BackfillRunner::split(const TableJob& job) {
   if (job.table.order == ReadOrder::kKey) return split_by_key(job);
-  const std::int64_t blocks = connection_
-                                  .execute(
-                                      "SELECT pg_relation_size($1::regclass) / "
-                                      "current_setting('block_size')::bigint",
-                                      {job.table.table.quoted()})
+  const std::int64_t blocks = ask("SELECT pg_relation_size($1::regclass) / "
+                                  "current_setting('block_size')::bigint",
+                                  {job.table.table.quoted()})
                                   .integer(0, 0);
   const planner::WindowShape shape =
       planner::window_shape(job.table, options_.run, job.sizer.rows());
@@ -261,12 +275,11 @@ std::vector<RangeRecord> BackfillRunner::split_by_key(const TableJob& job) {
   const std::string& type = job.table.key.at(0).type;
   const bool integer = type == "integer" || type == "bigint" || type == "smallint";
   if (job.table.key.size() == 1 && integer) {
-    const sql::Result extent = connection_.execute(planner::key_extent(job.table));
+    const sql::Result extent = ask(planner::key_extent(job.table));
     if (extent.is_null(0, 0)) return {};
     return records(planner::split_integers(extent.integer(0, 0), extent.integer(0, 1), pieces));
   }
-  const sql::Result keys =
-      connection_.execute(planner::key_boundaries(job.table, pieces, kKeySampleRows));
+  const sql::Result keys = ask(planner::key_boundaries(job.table, pieces, kKeySampleRows));
   std::vector<std::vector<std::string>> boundaries;
   for (int row = 0; row < keys.rows(); ++row) {
     std::vector<std::string> key;

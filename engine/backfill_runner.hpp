@@ -44,6 +44,8 @@ class BackfillRunner {
   void start_round(Table& table, WorkerPool& pool, std::vector<RangeRecord> ranges);
   void advance(Table& table, WorkerPool& pool);
   void complete(Table& table);
+  /// Runs a statement that may have to wait for a table lock, again and again where it must.
+  sql::Result ask(const std::string& statement, const sql::Params& params = {});
   std::vector<RangeRecord> split(const TableJob& job);
   std::vector<RangeRecord> split_by_key(const TableJob& job);
   void leave_rest(const Table& table, std::int64_t pending);

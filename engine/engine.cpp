@@ -2,6 +2,7 @@
 
 #include "engine/job.hpp"
 #include "engine/ledger.hpp"
+#include "engine/retry_policy.hpp"
 #include "engine/session.hpp"
 #include "planner/migration_file.hpp"
 #include "sql/catalog.hpp"
@@ -141,8 +142,9 @@ bool run_to_end(const planner::JobSpec& spec, const OpenJob& job, const EngineOp
       return complete;
     } catch (const sql::Error& error) {
       const bool lost = error.connection_lost() || !connection.usable();
-      if (stop.cancelling()) return false;
-      if (!lost || reconnects >= kMaxReconnects || stop.draining()) throw;
+      const bool passes = lost || classify(error.sqlstate(), lost) == Disposition::kRetry;
+      if (stop.cancelling() || (stop.draining() && passes)) return false;
+      if (!lost || reconnects >= kMaxReconnects) throw;
       log(LogLevel::kWarning, fmt::format("{}; going on from the ledger", error.what()));
       if (!connection.usable()) {
         connection = connect_patiently(connection.options(), stop, log);

@@ -84,6 +84,19 @@ class Disturbance : public JobTest {
     return {PGBACKFILL_EXECUTABLE,
             {"run", "-c", file_.string(), "--dsn", dsn(), "--batch-rows", "50", "--passes", "4"}};
   }
+  /// Commits what `session` has open a while later; joined by the destructor.
+  class Release {
+   public:
+    explicit Release(sql::Connection& session)
+        : thread_([&session] {
+            boost::this_thread::sleep_for(boost::chrono::milliseconds(1500));
+            session.execute("COMMIT");
+          }) {}
+    ~Release() { thread_.join(); }
+
+   private:
+    boost::thread thread_;
+  };
   std::filesystem::path file_;
 };
 
@@ -128,16 +141,24 @@ TEST_F(Disturbance, DdlStepsBackFromALockedTableAndComesAgain) {
   const auto spec = job(kBookings);
   auto other = connect();
   other.execute("BEGIN; LOCK TABLE bookings IN ACCESS SHARE MODE");
-  boost::thread release([&] {
-    boost::this_thread::sleep_for(boost::chrono::milliseconds(1500));
-    other.execute("COMMIT");
-  });
+  const Release release(other);
   EXPECT_EQ(run(spec).outcome, RunOutcome::kDone);
-  release.join();
   EXPECT_EQ(wrong_rows(), 0);
   EXPECT_TRUE(std::any_of(log_.begin(), log_.end(), [](const std::string& line) {
     return line.find("trying again") != std::string::npos;
   }));
+}
+
+TEST_F(Disturbance, BackfillWaitsForALockedTable) {
+  create_bookings(2000);
+  const auto spec = job(kBookings);
+  run_until(spec, Stage::kExpand);
+  auto other = connect();
+  other.execute("BEGIN; LOCK TABLE bookings");
+  const Release release(other);
+  EXPECT_EQ(run_until(spec, Stage::kBackfill).outcome, RunOutcome::kDone);
+  EXPECT_EQ(wrong_rows(), 0);
+  EXPECT_EQ(ledger_rows("backfill:bookings"), 2000);
 }
 
 TEST_F(Disturbance, TerminatedBackendsAreReplaced) {
