@@ -18,22 +18,6 @@
 namespace pgbackfill::planner {
 namespace {
 
-std::string_view kind_of(char relkind) {
-  switch (relkind) {
-    case 'v':
-      return "a view";
-    case 'm':
-      return "a materialized view";
-    case 'f':
-      return "a foreign table";
-    case 'r':
-    case 'p':
-      return "a table";
-    default:
-      return "not a table";
-  }
-}
-
 bool holds_rows(const sql::Table& table) { return table.kind == 'r' || table.kind == 'p'; }
 
 class CatalogCheck {

@@ -8,6 +8,23 @@ namespace {
 using sql::quote_identifier;
 using sql::quote_literal;
 
+/// Gives the step its one ALTER TABLE, which also drops the default where there is one: from
+/// then on a row that names no organization fails loudly.
+void finish_alter(Step& step, const NotNullRequest& request, std::string action,
+                  std::string inverse) {
+  const auto& name = request.table->name;
+  if (request.drop_default) {
+    const std::string column = quote_identifier(request.column);
+    step.title += ", and drop its default";
+    action += fmt::format(", ALTER COLUMN {} DROP DEFAULT", column);
+    inverse += fmt::format(", ALTER COLUMN {} SET DEFAULT {}", column, request.default_to_restore);
+    step.probe =
+        probe::both(step.probe, probe::no(probe::column_has_default(name, request.column)));
+  }
+  step.sql = {alter_table(name, action)};
+  step.inverse = {alter_table(name, inverse)};
+}
+
 void set_not_null_at_once(PlanContext& context, const NotNullRequest& request) {
   const auto& name = request.table->name;
   const std::string column = quote_identifier(request.column);
@@ -16,15 +33,7 @@ void set_not_null_at_once(PlanContext& context, const NotNullRequest& request) {
   std::string action = fmt::format("ALTER COLUMN {} SET NOT NULL", column);
   std::string inverse = fmt::format("ALTER COLUMN {} DROP NOT NULL", column);
   step.probe = probe::column_not_null(name, request.column);
-  if (request.drop_default) {
-    step.title += " and drop its default";
-    action += fmt::format(", ALTER COLUMN {} DROP DEFAULT", column);
-    inverse += fmt::format(", ALTER COLUMN {} SET DEFAULT {}", column, request.default_to_restore);
-    step.probe =
-        probe::both(step.probe, probe::no(probe::column_has_default(name, request.column)));
-  }
-  step.sql = {alter_table(name, action)};
-  step.inverse = {alter_table(name, inverse)};
+  finish_alter(step, request, std::move(action), std::move(inverse));
   step.sweep = backfill_ids(context, *request.table);
   context.plan.steps.push_back(std::move(step));
 }
@@ -39,15 +48,7 @@ Step add_check(const NotNullRequest& request, const std::string& constraint) {
   std::string inverse = fmt::format("DROP CONSTRAINT IF EXISTS {}", quote_identifier(constraint));
   step.probe = probe::either(probe::constraint_exists(name, constraint, false),
                              probe::column_not_null(name, request.column));
-  if (request.drop_default) {
-    step.title += ", and drop its default";
-    action += fmt::format(", ALTER COLUMN {} DROP DEFAULT", column);
-    inverse += fmt::format(", ALTER COLUMN {} SET DEFAULT {}", column, request.default_to_restore);
-    step.probe =
-        probe::both(step.probe, probe::no(probe::column_has_default(name, request.column)));
-  }
-  step.sql = {alter_table(name, action)};
-  step.inverse = {alter_table(name, inverse)};
+  finish_alter(step, request, std::move(action), std::move(inverse));
   return step;
 }
 

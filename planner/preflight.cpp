@@ -64,23 +64,10 @@ void check_converts(PreflightContext& context) {
   }
 }
 
-std::string_view kind_name(char kind) {
-  switch (kind) {
-    case 'v':
-      return "a view";
-    case 'm':
-      return "a materialized view";
-    case 'f':
-      return "a foreign table";
-    default:
-      return "not a table";
-  }
-}
-
 /// True when the table is of a kind whose rows can be changed here.
 bool check_kind(PreflightContext& context, const sql::Table& table, const std::string& label) {
   if (table.kind != 'r' && table.kind != 'p') {
-    context.refuse(label, fmt::format("it is {}, not a table", kind_name(table.kind)),
+    context.refuse(label, fmt::format("it is {}, not a table", kind_of(table.kind)),
                    "name the table that holds its rows");
     return false;
   }

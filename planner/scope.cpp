@@ -225,6 +225,22 @@ const sql::ForeignKey* equal_foreign_key(const TableWork& work, const TenantSpec
   return nullptr;
 }
 
+std::string_view kind_of(char relkind) {
+  switch (relkind) {
+    case 'v':
+      return "a view";
+    case 'm':
+      return "a materialized view";
+    case 'f':
+      return "a foreign table";
+    case 'r':
+    case 'p':
+      return "a table";
+    default:
+      return "not a table";
+  }
+}
+
 bool mentions_word(std::string_view text, std::string_view word) {
   const auto part_of_word = [&](std::size_t at) {
     return at < text.size() &&

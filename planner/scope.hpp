@@ -89,6 +89,9 @@ std::vector<IndexSpec> wanted_indexes(const TenantSpec& tenant, const TableWork&
 const sql::ForeignKey* equal_foreign_key(const TableWork& work, const TenantSpec& tenant,
                                          const sql::QualifiedName& references);
 
+/// What a pg_class.relkind is, for people: "a view", "a foreign table", …
+std::string_view kind_of(char relkind);
+
 /// `word` occurs in `text`, not as a part of a longer word.
 bool mentions_word(std::string_view text, std::string_view word);
 
