@@ -107,14 +107,14 @@ class Crash : public PgTest {
     std::vector<std::string> list{
         command, "-c", PGBACKFILL_SOURCE_DIR "/tools/migrations/by-team.toml", "--dsn", dsn()};
     // Small batches by two workers: many commits to be killed between.
-    if (command == "run") list.insert(list.end(), {"--workers", "2", "--batch-rows", "100"});
+    if (command == "run") list.insert(list.end(), {"--workers", "2", "--batch-rows", "60"});
     return list;
   }
 };
 
 TEST_F(Crash, KilledTwentyTimesNothingIsLostOrDoneTwice) {
   const auto loaded =
-      run_program(PGBACKFILL_SAMPLE_BINARY, {"--dsn", dsn(), "--scale", "0.5", "--seed", "7"});
+      run_program(PGBACKFILL_SAMPLE_BINARY, {"--dsn", dsn(), "--scale", "1", "--seed", "7"});
   ASSERT_EQ(loaded.exit_code, 0) << loaded.err;
   sql("CREATE TABLE oracle_team_orgs (team_id integer PRIMARY KEY, org_id uuid)");
   sql("INSERT INTO oracle_team_orgs SELECT n, ('00000000-0000-0000-0000-' || lpad((100 + (n - 1) / "
@@ -127,7 +127,7 @@ TEST_F(Crash, KilledTwentyTimesNothingIsLostOrDoneTwice) {
       "role::text END, ',' ORDER BY user_id) FROM users");
 
   std::mt19937 random(20);
-  std::uniform_int_distribution<int> delay(25, 260);
+  std::uniform_int_distribution<int> delay(25, 320);
   int kills = 0;
   while (kills < kKills) {
     RunningProgram program(PGBACKFILL_EXECUTABLE, arguments("run"));
