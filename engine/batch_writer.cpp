@@ -25,12 +25,12 @@ std::string tid(std::int64_t block) { return fmt::format("({},0)", block); }
 
 BatchWriter::BatchWriter(sql::ConnectOptions options, int job_id, std::string owner,
                          StopSignal& stop, ProgressBoard& board, LogSink log)
-    : options_(std::move(options)),
-      job_id_(job_id),
+    : job_id_(job_id),
       owner_(std::move(owner)),
       stop_(stop),
       board_(board),
-      log_(std::move(log)),
+      log_(log),
+      session_(std::move(options), stop, log),
       backoff_(milliseconds(50), milliseconds(5000), std::random_device{}()) {}
 
 bool BatchWriter::write(const Window& window) {
@@ -72,32 +72,27 @@ bool BatchWriter::write(const Window& window) {
 }
 
 sql::Connection& BatchWriter::session(const TableJob& job) {
-  if (!connection_ || !connection_->usable()) {
-    lease_.reset();
-    connection_.reset();
-    prepared_ = nullptr;
-    connection_.emplace(connect_patiently(options_, stop_, log_));
-    lease_.emplace(stop_.watch(connection_->canceller()));
-  }
-  if (prepared_ != &job) prepare_for(job);
-  return *connection_;
+  sql::Connection& connection = session_.get();
+  if (prepared_ != &job || prepared_on_ != session_.generation()) prepare_for(job, connection);
+  return connection;
 }
 
-void BatchWriter::prepare_for(const TableJob& job) {
+void BatchWriter::prepare_for(const TableJob& job, sql::Connection& connection) {
   const planner::TableBackfill& table = job.table;
   const bool by_block = table.order == ReadOrder::kBlock;
   prepared_ = nullptr;
   // In block order the batch must scan its tid range (that prunes) and hash the stage, never
   // fetch tid by tid; in key order it must go from the stage into the key's index.
-  connection_->execute(fmt::format("SET enable_nestloop = {0}; SET enable_mergejoin = {0}",
-                                   by_block ? "off" : "on"));
+  connection.execute(fmt::format("SET enable_nestloop = {0}; SET enable_mergejoin = {0}",
+                                 by_block ? "off" : "on"));
   if (table.method == Method::kCopy) {
-    connection_->execute(planner::stage_ddl(table));
-    connection_->prepare(kWrite, planner::write_copied(table));
+    connection.execute(planner::stage_ddl(table));
+    connection.prepare(kWrite, planner::write_copied(table));
   } else if (by_block) {
-    connection_->prepare(kWrite, planner::write_computed_blocks(table));
+    connection.prepare(kWrite, planner::write_computed_blocks(table));
   }
   prepared_ = &job;
+  prepared_on_ = session_.generation();
 }
 
 std::int64_t BatchWriter::run(const Window& window, const Batch& batch, Checkpoint checkpoint) {
@@ -106,19 +101,20 @@ std::int64_t BatchWriter::run(const Window& window, const Batch& batch, Checkpoi
   if (checkpoint.moves && !window.cursor.empty()) {
     ledger[2] = sql::text_array_literal(window.cursor);
   }
-  session(*window.job);
-  const sql::Result changed = send(window, batch, ledger);
+  sql::Connection& connection = session(*window.job);
+  const sql::Result changed = send(connection, window, batch, ledger);
   if (changed.rows() != 1) {
     throw std::runtime_error(fmt::format(
         "range {} of {} is gone from the ledger; was schema pgbackfill changed by hand?",
         window.range_id, window.job->table.table.display()));
   }
   const std::int64_t rows = changed.integer(0, 0);
-  connection_->execute("COMMIT");
+  connection.execute("COMMIT");
   return rows;
 }
 
-sql::Result BatchWriter::send(const Window& window, const Batch& batch, const sql::Params& ledger) {
+sql::Result BatchWriter::send(sql::Connection& connection, const Window& window, const Batch& batch,
+                              const sql::Params& ledger) {
   const planner::TableBackfill& table = window.job->table;
   sql::Params params = ledger;
   if (table.order == ReadOrder::kBlock) {
@@ -126,27 +122,28 @@ sql::Result BatchWriter::send(const Window& window, const Batch& batch, const sq
     params.emplace_back(tid(batch.upper_block));
   }
   if (table.method == Method::kCopy) {
-    fill_stage(window, batch);
-    return connection_->execute_prepared(kWrite, params);
+    fill_stage(connection, window, batch);
+    return connection.execute_prepared(kWrite, params);
   }
-  connection_->execute("BEGIN");
+  connection.execute("BEGIN");
   if (table.order == ReadOrder::kBlock) {
     params.emplace_back(std::to_string(window.shape.passes));
     params.emplace_back(std::to_string(batch.pass));
-    return connection_->execute_prepared(kWrite, params);
+    return connection.execute_prepared(kWrite, params);
   }
-  return connection_->execute(
-      planner::write_computed_keys(table, window.bounds, window.after_lower), params);
+  return connection.execute(planner::write_computed_keys(table, window.bounds, window.after_lower),
+                            params);
 }
 
-void BatchWriter::fill_stage(const Window& window, const Batch& batch) {
+void BatchWriter::fill_stage(sql::Connection& connection, const Window& window,
+                             const Batch& batch) {
   buffer_.assign(sql::kCopyHeader);
   for (const std::uint32_t index : batch.rows) {
     const WindowRow& row = window.rows[index];
     buffer_.append(window.payload, row.offset, row.length);
   }
   buffer_.append(sql::kCopyTrailer);
-  sql::CopyIn copy = connection_->copy_in("BEGIN; " + planner::stage_copy(window.job->table));
+  sql::CopyIn copy = connection.copy_in("BEGIN; " + planner::stage_copy(window.job->table));
   copy.put(buffer_);
   const std::int64_t taken = copy.finish();
   if (taken != static_cast<std::int64_t>(batch.rows.size())) {
@@ -167,7 +164,7 @@ void BatchWriter::mark(const Window& window) {
 
 void BatchWriter::handle(const sql::Error& error, const Window& window,
                          std::deque<Batch>& pending) {
-  roll_back();
+  session_.roll_back();
   const Disposition disposition = classify(error.sqlstate(), error.connection_lost());
   switch (disposition) {
     case Disposition::kShrink:
@@ -242,16 +239,6 @@ void BatchWriter::pause(const sql::Error& error, Disposition disposition) {
   const milliseconds wait =
       disposition == Disposition::kPause ? milliseconds(5000) : backoff_.next();
   stop_.sleep(wait);
-}
-
-void BatchWriter::roll_back() noexcept {
-  try {
-    if (connection_ && connection_->usable() && connection_->in_transaction()) {
-      connection_->execute("ROLLBACK");
-    }
-  } catch (const std::exception&) {
-    connection_.reset();  // the next session() opens a new one
-  }
 }
 
 }  // namespace pgbackfill::engine

@@ -2,6 +2,7 @@
 
 #include "engine/engine.hpp"
 #include "engine/retry_policy.hpp"
+#include "engine/session.hpp"
 #include "engine/window.hpp"
 #include "sql/connection.hpp"
 
@@ -31,27 +32,26 @@ class BatchWriter {
     bool range_done = false;
   };
   sql::Connection& session(const TableJob& job);
-  void prepare_for(const TableJob& job);
+  void prepare_for(const TableJob& job, sql::Connection& connection);
   std::int64_t run(const Window& window, const Batch& batch, Checkpoint checkpoint);
-  sql::Result send(const Window& window, const Batch& batch, const sql::Params& ledger);
-  void fill_stage(const Window& window, const Batch& batch);
+  sql::Result send(sql::Connection& connection, const Window& window, const Batch& batch,
+                   const sql::Params& ledger);
+  void fill_stage(sql::Connection& connection, const Window& window, const Batch& batch);
   void mark(const Window& window);
   /// Decides about a failed batch: true to go on with `pending` (which may have changed).
   void handle(const sql::Error& error, const Window& window, std::deque<Batch>& pending);
   bool split_front(std::deque<Batch>& pending) const;
   void quarantine(const sql::Error& error, const Window& window, const Batch& batch);
   void pause(const sql::Error& error, Disposition disposition);
-  void roll_back() noexcept;
 
-  sql::ConnectOptions options_;
   const int job_id_;
   const std::string owner_;
   StopSignal& stop_;
   ProgressBoard& board_;
   LogSink log_;
-  std::optional<sql::Connection> connection_;
-  std::optional<StopSignal::Lease> lease_;
+  Session session_;
   const TableJob* prepared_ = nullptr;  ///< the table that the session's stage is made for
+  int prepared_on_ = 0;                 ///< which of the session's connections
   std::string buffer_;
   Backoff backoff_;
   std::optional<std::chrono::steady_clock::time_point> failing_since_;

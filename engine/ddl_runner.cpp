@@ -46,20 +46,10 @@ std::string copy_field(std::string_view value) {
 DdlRunner::DdlRunner(const planner::JobSpec& spec, const EngineOptions& options,
                      std::string_view schema, int job_id, StopSignal& stop, LogSink log)
     : spec_(spec),
-      options_(session_options(options, schema, SessionRole::kCoordinator, log)),
       job_id_(job_id),
       stop_(stop),
-      log_(std::move(log)) {}
-
-sql::Connection& DdlRunner::session() {
-  if (!connection_ || !connection_->usable()) {
-    lease_.reset();
-    connection_.reset();
-    connection_.emplace(connect_patiently(options_, stop_, log_));
-    lease_.emplace(stop_.watch(connection_->canceller()));
-  }
-  return *connection_;
-}
+      log_(log),
+      session_(session_options(options, schema, SessionRole::kCoordinator, log), stop, log) {}
 
 StepOutcome DdlRunner::run(const planner::Step& step, bool may_sweep) {
   attempts_ = 0;
@@ -67,10 +57,10 @@ StepOutcome DdlRunner::run(const planner::Step& step, bool may_sweep) {
     try {
       return attempt(step, may_sweep);
     } catch (const sql::Error& error) {
-      roll_back();
+      session_.roll_back();
       if (stop_.cancelling()) break;
       if (retry(error, step)) continue;
-      Ledger(session()).step_failed(job_id_, step.id, error.what());
+      Ledger(session_.get()).step_failed(job_id_, step.id, error.what());
       throw;
     }
   }
@@ -78,7 +68,7 @@ StepOutcome DdlRunner::run(const planner::Step& step, bool may_sweep) {
 }
 
 StepOutcome DdlRunner::attempt(const planner::Step& step, bool may_sweep) {
-  Ledger ledger(session());
+  Ledger ledger(session_.get());
   if (!step.probe.empty() && holds(step.probe)) {
     ledger.step_done(job_id_, step.id);
     return StepOutcome::kDone;
@@ -86,25 +76,25 @@ StepOutcome DdlRunner::attempt(const planner::Step& step, bool may_sweep) {
   ledger.step_running(job_id_, step.id);
   if (!step.leftover_probe.empty() && holds(step.leftover_probe)) {
     log_(LogLevel::kWarning, fmt::format("{}: removing what an interrupted try left", step.title));
-    session().execute(step.leftover_sql);
+    session_.get().execute(step.leftover_sql);
   }
   try {
     carry_out(step);
   } catch (const sql::Error& error) {
     if (!may_sweep || step.sweep.empty() || !violates_not_null(error)) throw;
-    roll_back();
+    session_.roll_back();
     return StepOutcome::kViolated;
   }
   return StepOutcome::kDone;
 }
 
 bool DdlRunner::holds(const std::string& probe) {
-  const sql::Result result = session().execute(probe);
+  const sql::Result result = session_.get().execute(probe);
   return result.rows() > 0 && !result.is_null(0, 0) && result.boolean(0, 0);
 }
 
 void DdlRunner::carry_out(const planner::Step& step) {
-  sql::Connection& connection = session();
+  sql::Connection& connection = session_.get();
   if (step.kind == StepKind::kAlone) {
     for (const std::string& statement : step.sql) connection.execute(statement);
     Ledger(connection).step_done(job_id_, step.id);
@@ -125,7 +115,7 @@ void DdlRunner::load_lookup(const planner::Step& step) {
   if (lookup == nullptr || step.sql.empty()) {
     throw std::runtime_error("the plan names a lookup that the file does not have: " + step.lookup);
   }
-  sql::Connection& connection = session();
+  sql::Connection& connection = session_.get();
   connection.execute("DROP TABLE IF EXISTS " + step.lookup_table);
   connection.execute(step.sql.front());
   sql::CopyIn copy =
@@ -157,7 +147,7 @@ bool DdlRunner::retry(const sql::Error& error, const planner::Step& step) {
 /// lock_timeout would never get past it.
 void DdlRunner::outlast_vacuum(const planner::Step& step) {
   if (step.table.empty()) return;
-  session().execute(fmt::format(
+  session_.get().execute(fmt::format(
       "SELECT set_config('lock_timeout', (deadlock + 500) || 'ms', false) "
       "FROM (SELECT extract(epoch FROM current_setting('deadlock_timeout')::interval) * 1000, "
       "extract(epoch FROM current_setting('lock_timeout')::interval) * 1000) AS s(deadlock, lock) "
@@ -165,16 +155,6 @@ void DdlRunner::outlast_vacuum(const planner::Step& step) {
       "AND mode = 'ShareUpdateExclusiveLock' AND pid <> pg_backend_pid() "
       "AND relation = to_regclass({}))",
       sql::quote_literal(step.table)));
-}
-
-void DdlRunner::roll_back() noexcept {
-  try {
-    if (connection_ && connection_->usable() && connection_->in_transaction()) {
-      connection_->execute("ROLLBACK");
-    }
-  } catch (const std::exception&) {
-    connection_.reset();
-  }
 }
 
 }  // namespace pgbackfill::engine

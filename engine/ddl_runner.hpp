@@ -30,22 +30,18 @@ class DdlRunner {
   StepOutcome run(const planner::Step& step, bool may_sweep);
 
  private:
-  sql::Connection& session();
   StepOutcome attempt(const planner::Step& step, bool may_sweep);
   bool holds(const std::string& probe);
   void carry_out(const planner::Step& step);
   void load_lookup(const planner::Step& step);
   bool retry(const sql::Error& error, const planner::Step& step);
   void outlast_vacuum(const planner::Step& step);
-  void roll_back() noexcept;
 
   const planner::JobSpec& spec_;
-  const sql::ConnectOptions options_;
   const int job_id_;
   StopSignal& stop_;
   LogSink log_;
-  std::optional<sql::Connection> connection_;
-  std::optional<StopSignal::Lease> lease_;
+  Session session_;
   int attempts_ = 0;
 };
 

@@ -78,4 +78,25 @@ sql::Connection connect_patiently(const sql::ConnectOptions& options, const Stop
   }
 }
 
+sql::Connection& Session::get() {
+  if (!connection_ || !connection_->usable()) {
+    lease_.reset();
+    connection_.reset();
+    connection_.emplace(connect_patiently(options_, stop_, log_));
+    lease_.emplace(stop_.watch(connection_->canceller()));
+    ++generation_;
+  }
+  return *connection_;
+}
+
+void Session::roll_back() noexcept {
+  try {
+    if (connection_ && connection_->usable() && connection_->in_transaction()) {
+      connection_->execute("ROLLBACK");
+    }
+  } catch (const std::exception&) {
+    connection_.reset();
+  }
+}
+
 }  // namespace pgbackfill::engine

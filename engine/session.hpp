@@ -3,6 +3,7 @@
 #include "engine/engine.hpp"
 #include "sql/connection.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,5 +21,28 @@ sql::ConnectOptions session_options(const EngineOptions& options, std::string_vi
 /// other errors pass at once. Throws the last error when the time is over or a stop is asked for.
 sql::Connection connect_patiently(const sql::ConnectOptions& options, const StopSignal& stop,
                                   const LogSink& log);
+
+/// A session that is opened when first needed and anew after its link was lost, and that a second
+/// stop signal cancels. One owner thread.
+class Session {
+ public:
+  Session(sql::ConnectOptions options, StopSignal& stop, LogSink log)
+      : options_(std::move(options)), stop_(stop), log_(std::move(log)) {}
+
+  /// The open connection; connects patiently where there is none.
+  sql::Connection& get();
+  /// Counts the connections opened: what was prepared on one is gone with the next.
+  int generation() const noexcept { return generation_; }
+  /// Leaves an open transaction; a connection that cannot is given up.
+  void roll_back() noexcept;
+
+ private:
+  const sql::ConnectOptions options_;
+  StopSignal& stop_;
+  const LogSink log_;
+  std::optional<sql::Connection> connection_;
+  std::optional<StopSignal::Lease> lease_;
+  int generation_ = 0;
+};
 
 }  // namespace pgbackfill::engine

@@ -46,10 +46,8 @@ struct WorkerPool::Impl {
   bool ending() const { return closed.load() || stop.draining(); }
   void fail(std::exception_ptr error);
   void read_loop();
-  bool serve(std::optional<sql::Connection>& connection, std::optional<StopSignal::Lease>& lease,
-             std::size_t writer);
-  WindowPtr read(std::optional<sql::Connection>& connection,
-                 std::optional<StopSignal::Lease>& lease, ReadPosition& position);
+  bool serve(Session& session, std::size_t writer);
+  WindowPtr read(Session& session, ReadPosition& position);
   void write_loop(std::size_t index);
 
   const EngineOptions options;
@@ -77,14 +75,13 @@ void WorkerPool::Impl::fail(std::exception_ptr error) {
 /// Reads for the writers that ask. A request for which there is no range yet is kept and tried
 /// again, so that it does not hold up the others.
 void WorkerPool::Impl::read_loop() {
-  std::optional<sql::Connection> connection;
-  std::optional<StopSignal::Lease> lease;
+  Session session(session_options(options, schema, SessionRole::kReader, log), stop, log);
   std::vector<std::size_t> waiting;
   try {
     while (!ending()) {
       std::size_t writer = 0;
       if (requests.wait_dequeue_timed(writer, kPollMicroseconds)) waiting.push_back(writer);
-      std::erase_if(waiting, [&](std::size_t w) { return serve(connection, lease, w); });
+      std::erase_if(waiting, [&](std::size_t w) { return serve(session, w); });
     }
   } catch (...) {
     if (!stop.draining()) fail(std::current_exception());
@@ -92,15 +89,14 @@ void WorkerPool::Impl::read_loop() {
 }
 
 /// False when the writer must go on waiting.
-bool WorkerPool::Impl::serve(std::optional<sql::Connection>& connection,
-                             std::optional<StopSignal::Lease>& lease, std::size_t index) {
+bool WorkerPool::Impl::serve(Session& session, std::size_t index) {
   Writer& writer = *writers[index];
   if (!writer.position || writer.position->exhausted) {
     RangeTask task;
     if (!ranges.try_dequeue(task)) return false;
     writer.position.emplace(std::move(task));
   }
-  if (WindowPtr window = read(connection, lease, *writer.position)) {
+  if (WindowPtr window = read(session, *writer.position)) {
     writer.inbox.enqueue(std::move(window));
     return true;
   }
@@ -108,22 +104,13 @@ bool WorkerPool::Impl::serve(std::optional<sql::Connection>& connection,
 }
 
 /// Null when a stop was asked for. Reading changes nothing, so whatever may pass is tried again.
-WorkerPool::Impl::WindowPtr WorkerPool::Impl::read(std::optional<sql::Connection>& connection,
-                                                   std::optional<StopSignal::Lease>& lease,
-                                                   ReadPosition& position) {
+WorkerPool::Impl::WindowPtr WorkerPool::Impl::read(Session& session, ReadPosition& position) {
   Backoff backoff(std::chrono::milliseconds(50), std::chrono::milliseconds(5000),
                   std::random_device{}());
   constexpr int kTries = 20;
   for (int attempt = 1; !ending(); ++attempt) {
     try {
-      if (!connection || !connection->usable()) {
-        lease.reset();
-        connection.reset();
-        connection.emplace(connect_patiently(
-            session_options(options, schema, SessionRole::kReader, log), stop, log));
-        lease.emplace(stop.watch(connection->canceller()));
-      }
-      return read_window(*connection, position, options.run);
+      return read_window(session.get(), position, options.run);
     } catch (const sql::Error& error) {
       const Disposition disposition = classify(error.sqlstate(), error.connection_lost());
       const bool hopeless =
