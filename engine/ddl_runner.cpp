@@ -49,10 +49,12 @@ DdlRunner::DdlRunner(const planner::JobSpec& spec, const EngineOptions& options,
       job_id_(job_id),
       stop_(stop),
       log_(log),
-      session_(session_options(options, schema, SessionRole::kCoordinator, log), stop, log) {}
+      session_(session_options(options, schema, SessionRole::kCoordinator, log), stop, log),
+      backoff_(milliseconds(100), milliseconds(5000), std::random_device{}()) {}
 
 StepOutcome DdlRunner::run(const planner::Step& step, bool may_sweep) {
   attempts_ = 0;
+  backoff_.reset();
   while (!stop_.draining()) {
     try {
       return attempt(step, may_sweep);
@@ -127,18 +129,15 @@ void DdlRunner::load_lookup(const planner::Step& step) {
 }
 
 bool DdlRunner::retry(const sql::Error& error, const planner::Step& step) {
-  static thread_local Backoff backoff(milliseconds(100), milliseconds(5000),
-                                      std::random_device{}());
   const Disposition disposition = classify(error.sqlstate(), error.connection_lost());
   const bool passes = disposition == Disposition::kRetry ||
                       disposition == Disposition::kReconnect || disposition == Disposition::kPause;
   if (!passes || ++attempts_ > kMaxAttempts) return false;
-  if (attempts_ == 1) backoff.reset();
   if (attempts_ == 1 || attempts_ % 10 == 0) {
     log_(LogLevel::kWarning, fmt::format("{}: {}: {}; trying again (attempt {})", step.table,
                                          step.title, error.what(), attempts_ + 1));
   }
-  stop_.sleep(disposition == Disposition::kPause ? milliseconds(5000) : backoff.next());
+  stop_.sleep(disposition == Disposition::kPause ? milliseconds(5000) : backoff_.next());
   if (error.sqlstate() == "55P03" && !stop_.draining()) outlast_vacuum(step);
   return true;
 }

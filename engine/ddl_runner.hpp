@@ -2,6 +2,7 @@
 
 #include "engine/engine.hpp"
 #include "engine/ledger.hpp"
+#include "engine/retry_policy.hpp"
 #include "engine/session.hpp"
 
 #include <string>
@@ -42,6 +43,7 @@ class DdlRunner {
   StopSignal& stop_;
   LogSink log_;
   Session session_;
+  Backoff backoff_;
   int attempts_ = 0;
 };
 
