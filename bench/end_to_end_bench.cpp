@@ -26,6 +26,7 @@ struct Options {
   int connections = 2;
   int repeat = 1;
   std::string max_wal_size = "8GB";
+  std::string shared_buffers;
   bool fsync = false;
   bool autovacuum = false;
   std::string json;
@@ -51,6 +52,8 @@ void add_options(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.add_option("--max-wal-size", options.max_wal_size, "small: checkpoints come while it runs")
       ->capture_default_str();
+  app.add_option("--shared-buffers", options.shared_buffers,
+                 "small: the table does not fit (default: a quarter of the memory, 2GB at most)");
   app.add_flag("--fsync", options.fsync, "the server waits for the disk");
   app.add_flag("--autovacuum", options.autovacuum, "the server vacuums as it likes");
   app.add_option("--json", options.json, "file for every figure");
@@ -64,7 +67,8 @@ void add_options(CLI::App& app, Options& options) {
 test::TempCluster::Settings settings(const Options& options) {
   const std::int64_t buffers = std::min<std::int64_t>(2048, memory_bytes() / 4 / (1 << 20));
   return {
-      {"shared_buffers", fmt::format("{}MB", buffers)},
+      {"shared_buffers",
+       options.shared_buffers.empty() ? fmt::format("{}MB", buffers) : options.shared_buffers},
       {"max_wal_size", options.max_wal_size},
       // Segments are kept for reuse, so that nobody pays for making new ones.
       {"min_wal_size", options.max_wal_size},

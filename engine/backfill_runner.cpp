@@ -20,6 +20,9 @@ using planner::ReadOrder;
 /// A sweep finds what moved or came while the pass before was under way; each finds less. That
 /// many mean that somebody keeps writing rows without the column.
 constexpr int kMaxRounds = 50;
+/// The sweep from which on the server computes the values: its UPDATE waits for a row that is being
+/// changed and takes the new version, while a copied batch passes such a row by.
+constexpr int kFirstLateRound = 2;
 /// How long the coordinator waits for a table that somebody keeps locked.
 constexpr std::chrono::minutes kLockBudget{10};
 constexpr std::int64_t kWindowsPerRange = 8;
@@ -175,8 +178,9 @@ void BackfillRunner::advance(Table& table, WorkerPool& pool) {
     complete(table);
     return;
   }
-  const bool swept = table.round >= 1;
-  if (swept && rows_of(ledger_.ranges(job_id_, table.step->id, table.round)) == 0) {
+  // A sweep of an earlier run says nothing: what it found without a value may have one now.
+  if (table.swept && ask(planner::count_computable(table.job->table)).integer(0, 0) <=
+                         set_aside(*table.step)) {
     leave_rest(table, pending);
     complete(table);
     return;
@@ -187,6 +191,14 @@ void BackfillRunner::advance(Table& table, WorkerPool& pool) {
         "it (a bulk load, a session with session_replication_role = replica?) and run again",
         table.job->table.table.display(), pending, kMaxRounds));
   }
+  planner::TableBackfill rest = table.job->table;
+  rest.estimated_rows = static_cast<double>(pending);
+  // Only a copied batch can tell which of its rows the server refuses.
+  const bool late = table.round >= kFirstLateRound && set_aside(*table.step) == 0;
+  if (late) rest.method = Method::kUpdate;
+  table.job = std::make_shared<TableJob>(table.step->id, std::move(rest), spec_, options_.run);
+  table.job->late = late;
+  table.swept = true;
   start_round(table, pool,
               ledger_.add_ranges(job_id_, table.step->id, table.round, split(*table.job)));
 }
@@ -220,11 +232,7 @@ void BackfillRunner::leave_rest(const Table& table, std::int64_t pending) {
                      name, pending));
     return;
   }
-  const std::int64_t aside = ask("SELECT count(*) FROM pgbackfill.quarantine "
-                                 "WHERE job_id = $1::integer AND step_id = $2",
-                                 {std::to_string(job_id_), table.step->id})
-                                 .integer(0, 0);
-  if (aside >= pending) return;
+  if (set_aside(*table.step) >= pending) return;
   const sql::Result keys = ask(planner::pending_keys(backfill, 5));
   std::vector<std::string> examples;
   for (int row = 0; row < keys.rows(); ++row) examples.emplace_back(keys.text(row, 0));
@@ -232,6 +240,13 @@ void BackfillRunner::leave_rest(const Table& table, std::int64_t pending) {
       "{}: {} rows have no value (key NULL or not found), for example {}. Give them one, or say "
       "in the migration file what they get (otherwise = …), and run again",
       name, pending, fmt::join(examples, "; ")));
+}
+
+std::int64_t BackfillRunner::set_aside(const planner::Step& step) {
+  return ask("SELECT count(*) FROM pgbackfill.quarantine "
+             "WHERE job_id = $1::integer AND step_id = $2",
+             {std::to_string(job_id_), step.id})
+      .integer(0, 0);
 }
 
 sql::Result BackfillRunner::ask(const std::string& statement, const sql::Params& params) {

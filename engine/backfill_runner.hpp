@@ -34,6 +34,7 @@ class BackfillRunner {
     std::shared_ptr<TableJob> job;
     State state = State::kWaiting;
     int round = -1;
+    bool swept = false;  ///< this run began a round of its own after the first
     std::int64_t outstanding = 0;  ///< ranges of the round not yet done
     bool sweep_only = false;
   };
@@ -49,6 +50,8 @@ class BackfillRunner {
   std::vector<RangeRecord> split(const TableJob& job);
   std::vector<RangeRecord> split_by_key(const TableJob& job);
   void leave_rest(const Table& table, std::int64_t pending);
+  /// How many rows of the step are in quarantine.
+  std::int64_t set_aside(const planner::Step& step);
 
   const planner::JobSpec& spec_;
   const planner::Plan& plan_;

@@ -4,6 +4,7 @@
 #include "planner/batch_sql.hpp"
 #include "sql/binary_codec.hpp"
 #include "sql/copy_stream.hpp"
+#include "sql/identifier.hpp"
 
 #include <fmt/format.h>
 
@@ -20,6 +21,15 @@ constexpr std::chrono::minutes kRetryBudget{10};
 constexpr std::string_view kWrite = "pgbackfill_write";
 
 std::string tid(std::int64_t block) { return fmt::format("({},0)", block); }
+
+std::string literals(const sql::Params& params) {
+  std::string list;
+  for (const auto& param : params) {
+    if (!list.empty()) list += ", ";
+    list += param ? sql::quote_literal(*param) : "NULL";
+  }
+  return list;
+}
 
 }  // namespace
 
@@ -79,17 +89,18 @@ sql::Connection& BatchWriter::session(const TableJob& job) {
 
 void BatchWriter::prepare_for(const TableJob& job, sql::Connection& connection) {
   const planner::TableBackfill& table = job.table;
-  const bool by_block = table.order == ReadOrder::kBlock;
   prepared_ = nullptr;
-  // In block order the batch must scan its tid range (that prunes) and hash the stage, never
-  // fetch tid by tid; in key order it must go from the stage into the key's index.
-  connection.execute(fmt::format("SET enable_nestloop = {0}; SET enable_mergejoin = {0}",
-                                 by_block ? "off" : "on"));
+  // By key the batch must go from the stage into the key's index; by tid it must scan its tid
+  // range (that prunes) and hash the stage, never fetch tid by tid.
+  const bool by_key = planner::finds_by_key(table) || job.late;
+  connection.execute(fmt::format("SET enable_nestloop = {}; SET enable_hashjoin = {}",
+                                 by_key ? "on" : "off", by_key ? "off" : "on"));
   if (table.method == Method::kCopy) {
     connection.execute(planner::stage_ddl(table));
     connection.prepare(kWrite, planner::write_copied(table));
-  } else if (by_block) {
-    connection.prepare(kWrite, planner::write_computed_blocks(table));
+  } else if (table.order == ReadOrder::kBlock) {
+    connection.prepare(kWrite, job.late ? planner::write_moving(table)
+                                        : planner::write_computed_blocks(table));
   }
   prepared_ = &job;
   prepared_on_ = session_.generation();
@@ -108,48 +119,51 @@ std::int64_t BatchWriter::run(const Window& window, const Batch& batch, Checkpoi
         "range {} of {} is gone from the ledger; was schema pgbackfill changed by hand?",
         window.range_id, window.job->table.table.display()));
   }
-  const std::int64_t rows = changed.integer(0, 0);
-  connection.execute("COMMIT");
-  return rows;
+  return changed.integer(0, 0);
 }
 
 sql::Result BatchWriter::send(sql::Connection& connection, const Window& window, const Batch& batch,
                               const sql::Params& ledger) {
   const planner::TableBackfill& table = window.job->table;
+  if (table.method == Method::kUpdate && table.order == ReadOrder::kKey) {
+    return connection.execute(
+        planner::write_computed_keys(table, window.bounds, window.after_lower), ledger);
+  }
   sql::Params params = ledger;
-  if (table.order == ReadOrder::kBlock) {
-    params.emplace_back(tid(batch.lower_block));
-    params.emplace_back(tid(batch.upper_block));
-  }
-  if (table.method == Method::kCopy) {
-    fill_stage(connection, window, batch);
+  if (table.method == Method::kUpdate) {
+    params.insert(params.end(), {tid(batch.lower_block), tid(batch.upper_block)});
+    if (!window.job->late) {
+      params.insert(params.end(),
+                    {std::to_string(window.shape.passes), std::to_string(batch.pass)});
+    }
     return connection.execute_prepared(kWrite, params);
   }
-  connection.execute("BEGIN");
-  if (table.order == ReadOrder::kBlock) {
-    params.emplace_back(std::to_string(window.shape.passes));
-    params.emplace_back(std::to_string(batch.pass));
-    return connection.execute_prepared(kWrite, params);
+  if (!planner::finds_by_key(table)) {
+    params.insert(params.end(), {tid(batch.lower_block), tid(batch.upper_block)});
   }
-  return connection.execute(planner::write_computed_keys(table, window.bounds, window.after_lower),
-                            params);
+  return send_copied(connection, window, batch, params);
 }
 
-void BatchWriter::fill_stage(sql::Connection& connection, const Window& window,
-                             const Batch& batch) {
+/// The whole transaction as one message to the server, so that a batch costs one round trip.
+sql::Result BatchWriter::send_copied(sql::Connection& connection, const Window& window,
+                                     const Batch& batch, const sql::Params& params) {
   buffer_.assign(sql::kCopyHeader);
   for (const std::uint32_t index : batch.rows) {
     const WindowRow& row = window.rows[index];
     buffer_.append(window.payload, row.offset, row.length);
   }
   buffer_.append(sql::kCopyTrailer);
-  sql::CopyIn copy = connection.copy_in("BEGIN; " + planner::stage_copy(window.job->table));
+  sql::CopyIn copy = connection.copy_in(fmt::format("BEGIN; {}; EXECUTE {} ({}); COMMIT",
+                                                    planner::stage_copy(window.job->table), kWrite,
+                                                    literals(params)));
   copy.put(buffer_);
-  const std::int64_t taken = copy.finish();
+  std::vector<sql::Result> results = copy.finish();
+  const std::int64_t taken = results.front().affected();
   if (taken != static_cast<std::int64_t>(batch.rows.size())) {
     throw std::runtime_error(
         fmt::format("COPY into the stage took {} of {} rows", taken, batch.rows.size()));
   }
+  return std::move(results.at(1));
 }
 
 void BatchWriter::mark(const Window& window) {

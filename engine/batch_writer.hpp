@@ -36,7 +36,8 @@ class BatchWriter {
   std::int64_t run(const Window& window, const Batch& batch, Checkpoint checkpoint);
   sql::Result send(sql::Connection& connection, const Window& window, const Batch& batch,
                    const sql::Params& ledger);
-  void fill_stage(sql::Connection& connection, const Window& window, const Batch& batch);
+  sql::Result send_copied(sql::Connection& connection, const Window& window, const Batch& batch,
+                          const sql::Params& params);
   void mark(const Window& window);
   /// Decides about a failed batch: true to go on with `pending` (which may have changed).
   void handle(const sql::Error& error, const Window& window, std::deque<Batch>& pending);

@@ -51,6 +51,8 @@ sql::ConnectOptions session_options(const EngineOptions& options, std::string_vi
     connect.settings.emplace_back("synchronous_commit", "off");
     // The stage is never analyzed; a batch must not turn into a scan of the whole table.
     connect.settings.emplace_back("enable_seqscan", "off");
+    connect.settings.emplace_back("enable_mergejoin", "off");
+    connect.settings.emplace_back("plan_cache_mode", "force_generic_plan");
   }
   return connect;
 }

@@ -16,6 +16,7 @@ namespace pgbackfill::engine {
 struct TableJob {
   std::string step_id;
   planner::TableBackfill table;
+  bool late = false;  ///< a late sweep: planner::write_moving() in block order
   Resolver resolver;
   BatchSizer sizer;
 

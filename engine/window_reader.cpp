@@ -34,7 +34,7 @@ class RowEncoder {
     last_block_ = id.block;
     const auto start = static_cast<std::uint32_t>(window_.payload.size());
     sql::CopyEncoder encoder(window_.payload);
-    const bool by_key = table_.order == ReadOrder::kKey;
+    const bool by_key = planner::finds_by_key(table_);
     const std::size_t identity = by_key ? table_.key.size() : 1;
     encoder.row(static_cast<std::int16_t>(identity + 1 + table_.assignments.size()));
     if (by_key) {
@@ -58,6 +58,7 @@ class RowEncoder {
  private:
   void key(sql::CopyRowReader& reader, sql::CopyEncoder& encoder) {
     for (std::size_t i = 0; i < table_.key.size(); ++i) encoder.bytes(reader.next().value());
+    if (table_.order == ReadOrder::kBlock) return;
     last_key_.clear();
     for (std::size_t i = 0; i < table_.key.size(); ++i) {
       last_key_.emplace_back(reader.next().value());
@@ -138,6 +139,7 @@ void block_window(sql::Connection& connection, Window& window, const ReadPositio
                   const planner::RunOptions& run) {
   const TableBackfill& table = window.job->table;
   window.shape = planner::window_shape(table, run, window.job->sizer.rows());
+  if (window.job->late) window.shape.passes = 1;
   const std::int64_t lower = block_number(position.lower);
   const std::int64_t end = block_number(position.task.range.upper);
   window.bounds.upper = {std::to_string(std::min(end, lower + window.shape.blocks()))};

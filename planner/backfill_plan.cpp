@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -15,6 +16,8 @@ namespace {
 using sql::quote_identifier;
 
 constexpr int kFirstTidRangeScanVersion = 140000;
+/// From this pg_stats.correlation on, neighbours in the heap share the index's cached pages.
+constexpr double kClusteredCorrelation = 0.95;
 /// Rows of a page where the server has no statistics yet; only orders and displays.
 constexpr double kRowsPerBlockGuess = 50;
 
@@ -60,7 +63,10 @@ Assignment tenant_assignment(const PlanContext& context, const TableWork& work) 
       assignment.resolve = ResolveKind::kServer;
       break;
   }
-  assignment.otherwise = source.otherwise;
+  // A parent's expression holds its constant already.
+  if (source.kind != SourceKind::kParent || source.otherwise.kind != Otherwise::Kind::kConstant) {
+    assignment.otherwise = source.otherwise;
+  }
   if (source.kind != SourceKind::kSql) {
     assignment.input = source.key;
     assignment.input_type = input_type(*work.table, source.key);
@@ -127,6 +133,10 @@ void choose_order(PlanContext& context, Draft& draft, const std::string& label) 
     }
   }
   const bool has_key = !backfill.key.empty();
+  if (has_key) {
+    const sql::Column* first = draft.leaf->column(backfill.key.front().name);
+    backfill.clustered = first != nullptr && std::abs(first->correlation) >= kClusteredCorrelation;
+  }
   const bool scans_ranges = context.catalog.server_version >= kFirstTidRangeScanVersion &&
                             draft.leaf->access_method == "heap";
   switch (context.spec.run.order) {
@@ -245,9 +255,17 @@ std::string source_expression(const PlanContext& context, const TableWork& work)
           parent == nullptr ? std::nullopt : parent_key(*work.table, source.key, *parent);
       const sql::Column* value = parent == nullptr ? nullptr : parent->column(tenant);
       const bool cast = value != nullptr && value->type != type;
-      return fmt::format("(SELECT p.{}{} FROM {} AS p WHERE p.{} = {})", quote_identifier(tenant),
-                         cast ? "::" + type : "", name.quoted(),
-                         quote_identifier(primary.value_or("")), key);
+      const std::string found =
+          fmt::format("p.{}{}", quote_identifier(tenant), cast ? "::" + type : "");
+      const std::string id = "p." + quote_identifier(primary.value_or(""));
+      if (source.otherwise.kind != Otherwise::Kind::kConstant) {
+        return fmt::format("(SELECT {} FROM {} AS p WHERE {} = {})", found, name.quoted(), id, key);
+      }
+      // A parent that is there but has no organization yet is no reason to take the constant.
+      return fmt::format(
+          "(SELECT CASE WHEN {} IS NULL THEN {} ELSE {} END FROM (SELECT) AS one "
+          "LEFT JOIN {} AS p ON {} = {})",
+          id, constant_expression(source.otherwise.constant, type), found, name.quoted(), id, key);
     }
     case SourceKind::kSql:
       // Lets the expression name columns bare or with the table's own name.
@@ -259,7 +277,10 @@ std::string source_expression(const PlanContext& context, const TableWork& work)
 
 std::string filled_expression(const PlanContext& context, const TableWork& work) {
   const std::string expression = source_expression(context, work);
-  if (work.source->otherwise.kind != Otherwise::Kind::kConstant) return expression;
+  if (work.source->otherwise.kind != Otherwise::Kind::kConstant ||
+      work.source->kind == SourceKind::kParent) {
+    return expression;
+  }
   const std::string& type = work.column == nullptr ? context.tenant_type : work.column->type;
   return fmt::format("COALESCE({}, {})", expression,
                      constant_expression(work.source->otherwise.constant, type));
@@ -273,6 +294,8 @@ void plan_backfill(PlanContext& context) {
     const std::string label = name.display(context.spec.schema);
     draft.backfill.table = name;
     draft.backfill.blocks = draft.leaf->blocks;
+    draft.backfill.fillfactor = draft.leaf->fillfactor;
+    draft.backfill.indexes = static_cast<int>(draft.leaf->indexes.size());
     draft.backfill.estimated_rows =
         draft.leaf->reltuples > 0 ? draft.leaf->reltuples
                                   : static_cast<double>(draft.leaf->blocks) * kRowsPerBlockGuess;

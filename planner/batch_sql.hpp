@@ -12,10 +12,14 @@ namespace pgbackfill::planner {
 
 /// The statements of one table's data path. The row's table has the alias t.
 ///
-/// Which row version a batch meant is settled by (ctid, xmin) in block order and (key, xmin) in
-/// key order: when the application changed the row after it was read, the write passes it by and
-/// the sweep reads it anew. A tid range (not a list of tids) bounds the write in block order,
-/// since only range, sequential and index scans prune the pages they visit.
+/// Which row version a batch meant is settled by (ctid, xmin) or (key, xmin): when the application
+/// changed the row after it was read, the write passes it by and the sweep reads it anew. A tid
+/// range (not a list of tids) bounds the write by tid, since only range, sequential and index
+/// scans prune the pages they visit.
+
+/// Whether a copied batch finds its rows by the key (whose columns are then in the stage) rather
+/// than by tid.
+bool finds_by_key(const TableBackfill& table);
 
 /// The temporary table that a batch is copied into: row identity, then v0, v1, … one value per
 /// assignment. Values of types whose binary form we do not make travel as text.
@@ -30,8 +34,8 @@ sql::WireType input_wire_type(const Assignment& assignment);
 /// Whether the reader fetches a column for the assignment (its input, or the server's value).
 bool reads_column(const Assignment& assignment);
 
-/// COPY (SELECT …) TO STDOUT of the rows of `bounds` that still need a column: ctid, in key order
-/// the key columns and the same as text, xmin, then one column per assignment with
+/// COPY (SELECT …) TO STDOUT of the rows of `bounds` that still need a column: ctid, the key
+/// columns where finds_by_key(), the same as text in key order, xmin, then one column per assignment with
 /// reads_column(). `after_lower`: bounds.lower itself is already done (key order).
 std::string read_rows(const TableBackfill& table, const Bounds& bounds, bool after_lower,
                       std::int64_t limit);
@@ -42,17 +46,24 @@ std::string read_upper_key(const TableBackfill& table, const Bounds& bounds, boo
 
 /// One batch and its ledger row, as one statement to prepare; gives the number of rows changed.
 /// Parameters: $1 range_id, $2 rows found, $3 cursor (text[]; NULL: as it was), $4 state,
-/// $5 owner; then for block order $6 lower and $7 upper tid, and for the update method in block
-/// order $8 passes and $9 pass. The key-order update method takes its bounds as literals.
+/// $5 owner; then, unless finds_by_key(), $6 lower and $7 upper tid, and for the update method in
+/// block order $8 passes and $9 pass too. The key-order update method takes its bounds as literals.
 std::string write_copied(const TableBackfill& table);
 std::string write_computed_blocks(const TableBackfill& table);
+/// As write_computed_blocks() without passes, for late sweeps: a row that is being changed is
+/// waited for and found by its key wherever it went (PostgreSQL checks the conditions again on the
+/// new version, and a tid is another one there).
+std::string write_moving(const TableBackfill& table);
 std::string write_computed_keys(const TableBackfill& table, const Bounds& bounds, bool after_lower);
 
-/// What a batch sends, in order, for people to read in the plan: the statements above.
+/// What a batch sends, in order, for people to read in the plan: the statements above, the one for
+/// late sweeps last.
 std::vector<std::string> batch_statements(const TableBackfill& table);
 
 /// Counts rows that still need a column.
 std::string count_pending(const TableBackfill& table);
+/// Counts those among them for which the server knows a value.
+std::string count_computable(const TableBackfill& table);
 /// Up to `limit` keys (or ctids) of such rows, as one text column.
 std::string pending_keys(const TableBackfill& table, std::int64_t limit);
 /// Text expression that names a row of t for people: its key, else its ctid.

@@ -196,6 +196,7 @@ void plan_enforce(PlanContext& context) {
       request.drop_default = false;
     }
     if (work.needs_value) {
+      if (!constant && context.spec.run.online) add_fill_on_update(context, work);
       add_not_null_steps(context, request);
       drop_fill_trigger(context, work);
     } else if (had_default) {

@@ -65,9 +65,14 @@ struct TableBackfill {
   Method method = Method::kCopy;
   ReadOrder order = ReadOrder::kBlock;
   std::vector<KeyColumn> key;  ///< row key; empty when the table has none
+  /// The heap lies in the key's order, so that a copied batch of neighbouring rows finds them
+  /// again fastest by the key's index, in block order too.
+  bool clustered = false;
   std::vector<Assignment> assignments;
   double estimated_rows = 0;
   std::int64_t blocks = 0;
+  int fillfactor = 100;
+  int indexes = 0;  ///< all of them, each of which a row that leaves its page must enter anew
 };
 
 enum class StepKind {

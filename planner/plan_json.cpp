@@ -130,9 +130,12 @@ static void to_json(Json& json, const TableBackfill& backfill) {
           {"method", name_of(kMethods, backfill.method)},
           {"order", name_of(kOrders, backfill.order)},
           {"key", backfill.key},
+          {"clustered", backfill.clustered},
           {"assignments", backfill.assignments},
           {"estimated_rows", backfill.estimated_rows},
-          {"blocks", backfill.blocks}};
+          {"blocks", backfill.blocks},
+          {"fillfactor", backfill.fillfactor},
+          {"indexes", backfill.indexes}};
 }
 
 static void from_json(const Json& json, TableBackfill& backfill) {
@@ -140,9 +143,12 @@ static void from_json(const Json& json, TableBackfill& backfill) {
   backfill.method = value_of(kMethods, json.at("method"));
   backfill.order = value_of(kOrders, json.at("order"));
   json.at("key").get_to(backfill.key);
+  json.at("clustered").get_to(backfill.clustered);
   json.at("assignments").get_to(backfill.assignments);
   json.at("estimated_rows").get_to(backfill.estimated_rows);
   json.at("blocks").get_to(backfill.blocks);
+  json.at("fillfactor").get_to(backfill.fillfactor);
+  json.at("indexes").get_to(backfill.indexes);
 }
 
 static void to_json(Json& json, const Step& step) {

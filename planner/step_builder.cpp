@@ -135,6 +135,14 @@ std::string trigger_exists(const sql::QualifiedName& table, std::string_view nam
       regclass(table), quote_literal(name));
 }
 
+std::string trigger_on_update(const sql::QualifiedName& table, std::string_view name) {
+  // Bit 4 of tgtype: TRIGGER_TYPE_UPDATE in catalog/pg_trigger.h.
+  return fmt::format(
+      "SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = {} AND tgname = {} AND NOT "
+      "tgisinternal AND tgtype & 16 <> 0)",
+      regclass(table), quote_literal(name));
+}
+
 std::string relation_exists(const sql::QualifiedName& name) {
   return fmt::format("SELECT {} IS NOT NULL", regclass(name));
 }

@@ -56,6 +56,8 @@ std::string default_is(const sql::QualifiedName& table, std::string_view column,
 std::string constraint_exists(const sql::QualifiedName& table, std::string_view name,
                               bool validated);
 std::string trigger_exists(const sql::QualifiedName& table, std::string_view name);
+/// The trigger fires on UPDATE (too).
+std::string trigger_on_update(const sql::QualifiedName& table, std::string_view name);
 std::string relation_exists(const sql::QualifiedName& name);
 std::string type_exists(const sql::QualifiedName& name);
 /// true: exists and usable; false: exists and left invalid by an interrupted build.
@@ -79,6 +81,10 @@ struct NotNullRequest {
   std::string default_to_restore;  ///< SQL of that default, for the inverse
 };
 void add_not_null_steps(PlanContext& context, const NotNullRequest& request);
+
+/// The fill trigger of expand, on updates too: from the NOT NULL check on, a row that was set aside
+/// must get its value in the statement that mends it.
+void add_fill_on_update(PlanContext& context, const TableWork& work);
 
 /// What the index steps need to know of an index.
 struct IndexRequest {

@@ -87,6 +87,7 @@ void CatalogReader::read_tables() {
     table.access_method = rows.text(row, 12);
     table.reltuples = rows.real(row, 13);
     table.blocks = rows.integer(row, 14);
+    table.fillfactor = static_cast<int>(rows.integer(row, 15));
     by_oid_.emplace(rows.integer(row, 0), catalog_.tables.size());
     catalog_.tables.push_back(std::move(table));
   }
@@ -109,6 +110,7 @@ void CatalogReader::read_columns() {
     column.identity = rows.boolean(row, 10);
     column.collation = rows.text(row, 11);
     column.inherited = rows.boolean(row, 12);
+    if (!rows.is_null(row, 13)) column.correlation = rows.real(row, 13);
     table->columns.push_back(std::move(column));
   }
 }

@@ -23,6 +23,8 @@ struct Column {
   bool identity = false;
   std::string collation;   ///< of key columns; empty when the type has none
   bool inherited = false;  ///< comes from a parent table or partition root
+  /// pg_stats.correlation: how far the heap lies in the column's order, -1 to 1; 0 when unknown.
+  double correlation = 0;
 };
 
 struct Index {
@@ -76,6 +78,7 @@ struct Table {
   std::string access_method;          ///< heap for ordinary tables
   double reltuples = -1;              ///< planner's estimate, -1 when never analyzed
   std::int64_t blocks = 0;            ///< pg_relation_size / block size, main fork
+  int fillfactor = 100;               ///< storage parameter of the heap
   std::vector<QualifiedName> leaves;  ///< of a partitioned table: its leaf partitions
   std::vector<Column> columns;        ///< live columns by attnum
   std::vector<Index> indexes;

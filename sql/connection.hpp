@@ -65,8 +65,8 @@ class Connection {
 
   /// Starts `COPY … TO STDOUT`; the connection is busy until the returned object is gone.
   CopyOut copy_out(std::string_view statement);
-  /// Starts `COPY … FROM STDIN`. `statements` may hold statements before the COPY
-  /// (for instance BEGIN); the connection is busy until the returned object is gone.
+  /// Starts `COPY … FROM STDIN`. `statements` may hold statements before the COPY (for instance
+  /// BEGIN) and after it; the connection is busy until the returned object is gone.
   CopyIn copy_in(std::string_view statements);
 
   /// Server version as libpq gives it (150020 for 15.20).

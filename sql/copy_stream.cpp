@@ -62,12 +62,14 @@ void CopyIn::put(std::string_view bytes) {
   }
 }
 
-std::int64_t CopyIn::finish() {
+std::vector<Result> CopyIn::finish() {
   PGconn* link = connection_.native();
   open_ = false;
   // A failure to send the end shows among the results with a better reason than libpq's own.
   PQputCopyEnd(link, nullptr);
-  return Result(drain(link, statement_)).affected();
+  std::vector<Result> results;
+  for (ResultHandle& result : drain_all(link, statement_)) results.emplace_back(std::move(result));
+  return results;
 }
 
 CopyOut::CopyOut(Connection& connection, std::string statement)

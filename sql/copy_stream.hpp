@@ -5,11 +5,12 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pgbackfill::sql {
 
-/// COPY … FROM STDIN in progress. Bytes go in by put(); finish() ends it and gives the number of
-/// rows the server took. Left without finish(), the COPY is made to fail and its error dropped.
+/// COPY … FROM STDIN in progress. Bytes go in by put(); finish() ends it. Left without finish(),
+/// the COPY is made to fail and its error dropped.
 class CopyIn {
  public:
   explicit CopyIn(Connection& connection, std::string statement);
@@ -18,9 +19,11 @@ class CopyIn {
   CopyIn& operator=(const CopyIn&) = delete;
 
   void put(std::string_view bytes);
-  /// The server accepts a binary COPY without its trailer silently, so callers compare this
-  /// number with what they sent.
-  std::int64_t finish();
+  /// Ends the COPY and runs to their end the statements that stand after it. The results of the
+  /// COPY and of each of them, in order. The first's affected() is the number of rows the server
+  /// took: it accepts a binary COPY without its trailer silently, so callers compare it with what
+  /// they sent.
+  std::vector<Result> finish();
 
  private:
   Connection& connection_;

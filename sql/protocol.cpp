@@ -84,7 +84,11 @@ bool is_failure(const PGresult* result) noexcept {
 }
 
 ResultHandle drain(PGconn* connection, std::string_view statement) {
-  ResultHandle last;
+  return std::move(drain_all(connection, statement).back());
+}
+
+std::vector<ResultHandle> drain_all(PGconn* connection, std::string_view statement) {
+  std::vector<ResultHandle> results;
   ResultHandle failure;
   bool unexpected_copy = false;
   while (ResultHandle result{PQgetResult(connection)}) {
@@ -95,7 +99,7 @@ ResultHandle drain(PGconn* connection, std::string_view statement) {
     } else if (is_failure(result.get())) {
       if (!failure) failure = std::move(result);
     } else {
-      last = std::move(result);
+      results.push_back(std::move(result));
     }
   }
   if (unexpected_copy) {
@@ -105,8 +109,8 @@ ResultHandle drain(PGconn* connection, std::string_view statement) {
                 PQstatus(connection) != CONNECTION_OK);
   }
   if (failure) throw_result_error(connection, *failure, std::string(statement));
-  if (!last) throw_link_error(connection, std::string(statement));
-  return last;
+  if (results.empty()) throw_link_error(connection, std::string(statement));
+  return results;
 }
 
 void drain_quietly(PGconn* connection) noexcept {

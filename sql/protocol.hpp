@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pgbackfill::sql {
 
@@ -25,6 +26,9 @@ bool is_failure(const PGresult* result) noexcept;
 /// session, that one has the SQLSTATE and the later ones do not. A COPY found on the way is
 /// ended and reported as an error.
 ResultHandle drain(PGconn* connection, std::string_view statement);
+
+/// As drain(), with the results of all the command's statements, at least one.
+std::vector<ResultHandle> drain_all(PGconn* connection, std::string_view statement);
 
 /// drain() for destructors: drops results and failures alike.
 void drain_quietly(PGconn* connection) noexcept;

@@ -26,7 +26,9 @@ SELECT c.oid,
        CASE WHEN c.relkind IN ('r', 'm')
             THEN coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int8
             ELSE 0
-       END
+       END,
+       coalesce((SELECT option_value::int4 FROM pg_options_to_table(c.reloptions)
+                  WHERE option_name = 'fillfactor'), 100)
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_am am ON am.oid = c.relam

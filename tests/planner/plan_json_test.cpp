@@ -29,6 +29,9 @@ Step backfill_step() {
   backfill.key = {{"a", "integer"}, {"b", "text"}};
   backfill.estimated_rows = 12.5;
   backfill.blocks = 7'000'000'000;
+  backfill.clustered = true;
+  backfill.fillfactor = 70;
+  backfill.indexes = 9;
   Assignment lookup;
   lookup.column = "org_id";
   lookup.type = "uuid";
@@ -103,6 +106,9 @@ TEST(PlanJsonTest, ComesBackAsItWas) {
   EXPECT_EQ(backfill.method, Method::kUpdate);
   EXPECT_EQ(backfill.order, ReadOrder::kKey);
   EXPECT_EQ(backfill.blocks, 7'000'000'000);
+  EXPECT_TRUE(backfill.clustered);
+  EXPECT_EQ(backfill.fillfactor, 70);
+  EXPECT_EQ(backfill.indexes, 9);
   EXPECT_EQ(backfill.estimated_rows, 12.5);
   ASSERT_EQ(backfill.assignments.size(), 3U);
   EXPECT_EQ(backfill.assignments[0].resolve, ResolveKind::kLookup);

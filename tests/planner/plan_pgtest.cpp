@@ -206,10 +206,10 @@ TEST_F(PlanTest, TriggersFillWhatLiveWritersLeaveOut) {
   const JobSpec spec = all_sources();
   const Plan plan = plan_of(spec);
   run(spec, plan, Stage::kEnsure, Stage::kExpand);
-  sql("INSERT INTO teams (team_id) VALUES (2 + 0 * (SELECT 1)) ON CONFLICT DO NOTHING;"
-      "UPDATE teams SET name = 'changed' WHERE team_id = 2;"
+  sql("DELETE FROM \"Weird Table\"; DELETE FROM teams WHERE team_id = 2;"
+      "INSERT INTO teams VALUES (2, 'again');"
       "INSERT INTO bookings VALUES (500, '2021-02-03', 2);"
-      "INSERT INTO \"Weird Table\" VALUES (9, 2, 1), (10, NULL, 1);"
+      "INSERT INTO \"Weird Table\" VALUES (9, 2, 1), (10, NULL, 1), (11, 1, 1);"
       "INSERT INTO " +
       kLongName + " VALUES (5, 'B'), (6, 'nobody')");
   const std::string b = "00000000-0000-0000-0000-00000000000b";
@@ -218,6 +218,8 @@ TEST_F(PlanTest, TriggersFillWhatLiveWritersLeaveOut) {
   EXPECT_EQ(value("SELECT org_id FROM \"Weird Table\" WHERE \"the \"\"id\"\"\" = 9"), b);
   EXPECT_EQ(value("SELECT org_id FROM \"Weird Table\" WHERE \"the \"\"id\"\"\" = 10"),
             test::kDefaultOrg);
+  // Its parent has no organization yet: not the constant for those without a parent.
+  EXPECT_EQ(value("SELECT org_id FROM \"Weird Table\" WHERE \"the \"\"id\"\"\" = 11"), "NULL");
   EXPECT_EQ(value("SELECT org_id FROM " + kLongName + " WHERE a = 5"), b);
   EXPECT_EQ(value("SELECT org_id FROM " + kLongName + " WHERE a = 6"), "NULL");
 }
@@ -277,6 +279,27 @@ TEST_F(PlanTest, ReadsByBlockUnlessAskedForKeys) {
   EXPECT_EQ(keyed.key[1].type, "integer");
   EXPECT_EQ(plan.step("backfill:keyless")->backfill->order, ReadOrder::kBlock);
   EXPECT_THAT(plan.notes, Contains(HasSubstr("keyless")));
+}
+
+TEST_F(PlanTest, FindsRowsByTheKeyWhereTheHeapLiesInItsOrder) {
+  sql("CREATE TABLE ordered (id bigint PRIMARY KEY) WITH (fillfactor = 80);"
+      "INSERT INTO ordered SELECT generate_series(1, 1000);"
+      "CREATE TABLE scattered (id uuid PRIMARY KEY);"
+      "INSERT INTO scattered SELECT md5(i::text)::uuid FROM generate_series(1, 1000) i;"
+      "CREATE TABLE unknown (id bigint PRIMARY KEY); ANALYZE ordered, scattered");
+  JobSpec spec = job();
+  spec.tables = {table("ordered"), table("scattered"), table("unknown")};
+  spec.run.method = MethodChoice::kCopy;
+  const Plan plan = plan_of(spec);
+  const TableBackfill& ordered = *plan.step("backfill:ordered")->backfill;
+  EXPECT_TRUE(ordered.clustered);
+  EXPECT_EQ(ordered.fillfactor, 80);
+  EXPECT_EQ(ordered.indexes, 1);
+  // The stage, the COPY into it, the batch, then the late sweep's.
+  EXPECT_THAT(plan.step("backfill:ordered")->sql.at(2), HasSubstr("t.\"id\" = s.k0"));
+  EXPECT_FALSE(plan.step("backfill:scattered")->backfill->clustered);
+  EXPECT_THAT(plan.step("backfill:scattered")->sql.at(2), HasSubstr("t.ctid = s.r"));
+  EXPECT_FALSE(plan.step("backfill:unknown")->backfill->clustered);
 }
 
 TEST_F(PlanTest, KeepsWhatAnExistingColumnHas) {

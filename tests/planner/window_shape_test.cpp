@@ -7,16 +7,38 @@ namespace {
 
 TableBackfill table(double rows, std::int64_t blocks) {
   TableBackfill backfill;
+  backfill.assignments.resize(1);
   backfill.estimated_rows = rows;
   backfill.blocks = blocks;
   return backfill;
 }
 
-TEST(WindowShape, HalfTheRowsOfAPageArePasses) {
-  const WindowShape shape = window_shape(table(1'000'000, 41'667), {}, 500);
-  EXPECT_EQ(shape.passes, 12);
+int passes(int indexes, int fillfactor) {
+  TableBackfill backfill = table(1'000'000, 41'667);
+  backfill.indexes = indexes;
+  backfill.fillfactor = fillfactor;
+  return window_shape(backfill, {}, 500).passes;
+}
+
+TEST(WindowShape, GroupsHoldBatchesOfTheSizeAskedFor) {
+  RunOptions run;
+  run.passes = 12;
+  const WindowShape shape = window_shape(table(1'000'000, 41'667), run, 500);
   EXPECT_EQ(shape.groups, 8);
   EXPECT_EQ(shape.group_blocks, 250);
+}
+
+TEST(WindowShape, MoreIndexesTakeMorePasses) {
+  EXPECT_LT(passes(1, 100), passes(4, 100));
+  EXPECT_LT(passes(4, 100), passes(9, 100));
+  // One row of each page at a time is the most there is.
+  EXPECT_LE(passes(30, 100), 24);
+}
+
+TEST(WindowShape, RoomOnThePagesSparesPasses) {
+  EXPECT_LT(passes(9, 80), passes(9, 90));
+  EXPECT_LT(passes(9, 90), passes(9, 100) + 1);
+  EXPECT_EQ(passes(9, 45), 1);
 }
 
 TEST(WindowShape, SmallTablesTakeOnePass) {

@@ -51,7 +51,7 @@ TEST_F(CopyStreamTest, RowsSurviveTheRoundTrip) {
     for (std::size_t at = 0; at < buffer.size(); at += 777) {
       copy.put(std::string_view(buffer).substr(at, 777));
     }
-    EXPECT_EQ(copy.finish(), 1000);
+    EXPECT_EQ(copy.finish().front().affected(), 1000);
   }
   EXPECT_EQ(value("SELECT count(*) FROM t WHERE id % 2 = 0 AND name IS NULL "
                   "OR name = 'name ' || id"),
@@ -85,7 +85,7 @@ TEST_F(CopyStreamTest, TuplePositionsGoBothWays) {
   encoder.trailer();
   CopyIn copy = session().copy_in("COPY places FROM STDIN (FORMAT binary)");
   copy.put(buffer);
-  EXPECT_EQ(copy.finish(), 1);
+  EXPECT_EQ(copy.finish().front().affected(), 1);
   EXPECT_EQ(value("SELECT at FROM places"), "(70000,12)");
 }
 
@@ -153,6 +153,30 @@ TEST_F(CopyStreamTest, LeftWithoutFinishNothingIsWritten) {
   EXPECT_TRUE(session().in_transaction());
   sql("ROLLBACK");
   EXPECT_EQ(value("SELECT count(*) FROM t"), "0");
+}
+
+TEST_F(CopyStreamTest, StatementsAfterTheCopyGiveTheirResults) {
+  const std::string row = "1\tone\n";
+  {
+    CopyIn copy = session().copy_in(
+        "BEGIN; COPY t (id, name) FROM STDIN; SELECT name FROM t; UPDATE t SET id = 2; COMMIT");
+    copy.put(row);
+    const std::vector<Result> results = copy.finish();
+    ASSERT_EQ(results.size(), 4U);
+    EXPECT_EQ(results[0].affected(), 1);
+    EXPECT_EQ(results[1].text(0, 0), "one");
+    EXPECT_EQ(results[2].affected(), 1);
+  }
+  EXPECT_FALSE(session().in_transaction());
+  {
+    CopyIn copy = session().copy_in(
+        "BEGIN; COPY t (id, name) FROM STDIN; SELECT 1 / (count(*) - 2) FROM t; COMMIT");
+    copy.put(row);
+    EXPECT_EQ(sqlstate_of(copy), "22012");
+  }
+  EXPECT_TRUE(session().in_transaction());
+  session().execute("ROLLBACK");
+  EXPECT_EQ(value("SELECT count(*) FROM t"), "1");
 }
 
 TEST_F(CopyStreamTest, LeftEarlyTheReadEndsSoon) {

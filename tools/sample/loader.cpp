@@ -65,7 +65,7 @@ std::int64_t fill_table(sql::Connection& connection, const Sample& sample,
   }
   buffer.append(sql::kCopyTrailer);
   copy.put(buffer);
-  const std::int64_t taken = copy.finish();
+  const std::int64_t taken = copy.finish().front().affected();
   if (taken != rows) {
     throw std::logic_error(
         fmt::format("table {} took {} rows of {}", table_name(filler.table), taken, rows));
