@@ -4,11 +4,13 @@
 #include "planner/batch_sql.hpp"
 #include "planner/splitter.hpp"
 #include "planner/window_shape.hpp"
+#include "sql/statements.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 namespace pgbackfill::engine {
@@ -25,6 +27,8 @@ constexpr int kMaxRounds = 50;
 constexpr int kFirstLateRound = 2;
 /// How long the coordinator waits for a table that somebody keeps locked.
 constexpr std::chrono::minutes kLockBudget{10};
+/// How often what was spent is written down; a killed run loses as much of it.
+constexpr std::chrono::seconds kAccountInterval{2};
 constexpr std::int64_t kWindowsPerRange = 8;
 constexpr std::int64_t kRowsPerKeyRange = 100'000;
 constexpr std::int64_t kKeySampleRows = 30'000;
@@ -100,9 +104,15 @@ bool BackfillRunner::sweep(const std::vector<std::string>& step_ids) {
 bool BackfillRunner::drive(std::vector<Table> tables) {
   const auto unfinished = [](const Table& table) { return table.state != State::kDone; };
   if (std::none_of(tables.begin(), tables.end(), unfinished)) return true;
+  wal_position_ = ledger_.wal_position();
+  auto accounted = std::chrono::steady_clock::now();
   WorkerPool pool(options_, plan_.schema, job_id_, board_, stop_, log_);
   while (!stop_.draining()) {
     start_ready(tables, pool);
+    if (std::chrono::steady_clock::now() - accounted > kAccountInterval) {
+      account_wal();
+      accounted = std::chrono::steady_clock::now();
+    }
     if (std::none_of(tables.begin(), tables.end(), unfinished)) return true;
     PoolEvent event;
     if (!pool.wait(event, std::chrono::milliseconds(100))) continue;
@@ -154,6 +164,8 @@ void BackfillRunner::start(Table& table, WorkerPool& pool) {
     progress.rows += rows_of(ledger_.ranges(job_id_, table.step->id, round));
   }
   board_.table_started(progress);
+  accounted_rows_[table.step->id] = progress.rows;
+  measure(*table.step);
   if (table.round < 0 && !table.sweep_only) {
     table.round = 0;
     ranges = ledger_.add_ranges(job_id_, table.step->id, 0, split(*table.job));
@@ -179,8 +191,8 @@ void BackfillRunner::advance(Table& table, WorkerPool& pool) {
     return;
   }
   // A sweep of an earlier run says nothing: what it found without a value may have one now.
-  if (table.swept && ask(planner::count_computable(table.job->table)).integer(0, 0) <=
-                         set_aside(*table.step)) {
+  if (table.swept &&
+      ask(planner::count_computable(table.job->table)).integer(0, 0) <= set_aside(*table.step)) {
     leave_rest(table, pending);
     complete(table);
     return;
@@ -203,8 +215,36 @@ void BackfillRunner::advance(Table& table, WorkerPool& pool) {
               ledger_.add_ranges(job_id_, table.step->id, table.round, split(*table.job)));
 }
 
+void BackfillRunner::account_wal() {
+  std::map<std::string, std::int64_t> gained;
+  std::int64_t all = 0;
+  for (const TableProgress& table : board_.snapshot().tables) {
+    std::int64_t& before = accounted_rows_[table.step_id];
+    gained[table.step_id] = table.rows - before;
+    all += table.rows - before;
+    before = table.rows;
+  }
+  if (all == 0) return;
+  const std::int64_t position = ledger_.wal_position();
+  const auto bytes = static_cast<double>(position - wal_position_);
+  wal_position_ = position;
+  for (const auto& [step_id, rows] : gained) {
+    const double share = static_cast<double>(rows) / static_cast<double>(all);
+    if (rows > 0) ledger_.add_wal(job_id_, step_id, std::llround(bytes * share));
+  }
+}
+
+void BackfillRunner::measure(const planner::Step& step) {
+  ask(std::string(sql::statement("ledger_measure")),
+      {std::to_string(job_id_), step.id, step.backfill->table.quoted()});
+}
+
 void BackfillRunner::complete(Table& table) {
   table.state = State::kDone;
+  if (table.job) {
+    account_wal();
+    measure(*table.step);
+  }
   board_.table_ended(table.step->id);
   if (table.sweep_only) return;
   ledger_.step_done(job_id_, table.step->id);

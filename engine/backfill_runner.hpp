@@ -5,6 +5,7 @@
 #include "engine/table_job.hpp"
 #include "engine/worker_pool.hpp"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,7 +35,7 @@ class BackfillRunner {
     std::shared_ptr<TableJob> job;
     State state = State::kWaiting;
     int round = -1;
-    bool swept = false;  ///< this run began a round of its own after the first
+    bool swept = false;            ///< this run began a round of its own after the first
     std::int64_t outstanding = 0;  ///< ranges of the round not yet done
     bool sweep_only = false;
   };
@@ -45,6 +46,10 @@ class BackfillRunner {
   void start_round(Table& table, WorkerPool& pool, std::vector<RangeRecord> ranges);
   void advance(Table& table, WorkerPool& pool);
   void complete(Table& table);
+  /// Notes how large the step's table is.
+  void measure(const planner::Step& step);
+  /// Shares the WAL written since the last call out among the tables that gained rows.
+  void account_wal();
   /// Runs a statement that may have to wait for a table lock, again and again where it must.
   sql::Result ask(const std::string& statement, const sql::Params& params = {});
   std::vector<RangeRecord> split(const TableJob& job);
@@ -62,6 +67,8 @@ class BackfillRunner {
   ProgressBoard& board_;
   StopSignal& stop_;
   LogSink log_;
+  std::int64_t wal_position_ = 0;  ///< up to where WAL is accounted for
+  std::map<std::string, std::int64_t> accounted_rows_;
 };
 
 }  // namespace pgbackfill::engine

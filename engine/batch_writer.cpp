@@ -99,8 +99,8 @@ void BatchWriter::prepare_for(const TableJob& job, sql::Connection& connection) 
     connection.execute(planner::stage_ddl(table));
     connection.prepare(kWrite, planner::write_copied(table));
   } else if (table.order == ReadOrder::kBlock) {
-    connection.prepare(kWrite, job.late ? planner::write_moving(table)
-                                        : planner::write_computed_blocks(table));
+    connection.prepare(
+        kWrite, job.late ? planner::write_moving(table) : planner::write_computed_blocks(table));
   }
   prepared_ = &job;
   prepared_on_ = session_.generation();

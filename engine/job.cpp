@@ -53,6 +53,13 @@ bool JobRunner::run_stage(Stage stage) {
   }
   if (steps.empty()) return true;
   board_.stage(stage);
+  const std::int64_t wal = ledger_.wal_position();
+  const bool complete = run_steps(stage, steps);
+  ledger_.add_stage_wal(job_id_, planner::to_string(stage), ledger_.wal_position() - wal);
+  return complete;
+}
+
+bool JobRunner::run_steps(Stage stage, const Steps& steps) {
   if (stage == Stage::kBackfill) return backfill_.run();
   if (is_long(stage) && options_.run.workers > 1) return run_side_by_side(steps);
   DdlRunner ddl(spec_, options_, plan_.schema, job_id_, stop_, log_);
@@ -60,9 +67,8 @@ bool JobRunner::run_stage(Stage stage) {
 }
 
 bool JobRunner::run_in_order(DdlRunner& ddl, const Steps& steps) {
-  return std::all_of(steps.begin(), steps.end(), [&](const Step* step) {
-    return run_step(ddl, *step) == StepOutcome::kDone;
-  });
+  return std::all_of(steps.begin(), steps.end(),
+                     [&](const Step* step) { return run_step(ddl, *step) == StepOutcome::kDone; });
 }
 
 bool JobRunner::run_side_by_side(const Steps& steps) {

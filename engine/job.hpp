@@ -24,6 +24,7 @@ class JobRunner {
  private:
   using Steps = std::vector<const planner::Step*>;
   bool run_stage(planner::Stage stage);
+  bool run_steps(planner::Stage stage, const Steps& steps);
   bool run_in_order(DdlRunner& ddl, const Steps& steps);
   bool run_side_by_side(const Steps& steps);
   StepOutcome run_step(DdlRunner& ddl, const planner::Step& step);

@@ -30,6 +30,11 @@ RangeRecord read_range(const sql::Result& result, int row) {
   return range;
 }
 
+std::optional<TableSize> read_size(const sql::Result& result, int row, int column) {
+  if (result.is_null(row, column) || result.is_null(row, column + 1)) return std::nullopt;
+  return TableSize{result.integer(row, column), result.integer(row, column + 1)};
+}
+
 std::string joined(const std::vector<std::string>& statements) {
   std::string text;
   for (const std::string& statement : statements) {
@@ -167,6 +172,36 @@ std::vector<RangeRecord> Ledger::add_ranges(int job_id, std::string_view step_id
   return this->ranges(job_id, step_id, round);
 }
 
+std::int64_t Ledger::wal_position() {
+  return connection_.execute("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint").integer(0, 0);
+}
+
+void Ledger::add_wal(int job_id, std::string_view step_id, std::int64_t bytes) {
+  connection_.execute(
+      "UPDATE pgbackfill.step SET wal_bytes = wal_bytes + $3::bigint "
+      "WHERE job_id = $1::integer AND step_id = $2",
+      {std::to_string(job_id), std::string(step_id), std::to_string(bytes)});
+}
+
+void Ledger::add_stage_wal(int job_id, std::string_view stage, std::int64_t bytes) {
+  connection_.execute(
+      "INSERT INTO pgbackfill.stage AS s (job_id, stage, wal_bytes) "
+      "VALUES ($1::integer, $2, $3::bigint) "
+      "ON CONFLICT (job_id, stage) DO UPDATE SET wal_bytes = s.wal_bytes + excluded.wal_bytes",
+      {std::to_string(job_id), std::string(stage), std::to_string(bytes)});
+}
+
+std::vector<StageWal> Ledger::stage_wal(int job_id) {
+  const sql::Result result = connection_.execute(
+      "SELECT stage, wal_bytes FROM pgbackfill.stage WHERE job_id = $1::integer",
+      {std::to_string(job_id)});
+  std::vector<StageWal> stages;
+  for (int row = 0; row < result.rows(); ++row) {
+    stages.push_back({std::string(result.text(row, 0)), result.integer(row, 1)});
+  }
+  return stages;
+}
+
 std::vector<BackfillRecord> Ledger::backfills(int job_id) {
   const auto job = latest_job();
   if (!job || job->job_id != job_id) return {};
@@ -188,6 +223,10 @@ std::vector<BackfillRecord> Ledger::backfills(int job_id) {
     record.ranges_done = result.integer(row, 4);
     record.rounds = static_cast<int>(result.integer(row, 5));
     record.quarantined = result.integer(row, 6);
+    if (!result.is_null(row, 7)) record.hot = result.integer(row, 7);
+    record.wal_bytes = result.integer(row, 8);
+    record.before = read_size(result, row, 9);
+    record.after = read_size(result, row, 11);
     records.push_back(std::move(record));
   }
   return records;

@@ -12,7 +12,7 @@
 namespace pgbackfill::engine {
 
 /// Version of the tables in sql/statements/ledger_schema.sql and of the texts kept in them.
-inline constexpr int kLedgerFormat = 1;
+inline constexpr int kLedgerFormat = 2;
 
 struct JobRecord {
   int job_id = 0;
@@ -37,6 +37,12 @@ struct StepRecord {
   std::string error;
 };
 
+/// Bytes of a table's main fork and of all its indexes.
+struct TableSize {
+  std::int64_t heap = 0;
+  std::int64_t indexes = 0;
+};
+
 /// Sums of a backfill step over its ranges.
 struct BackfillRecord {
   std::string step_id;
@@ -49,6 +55,18 @@ struct BackfillRecord {
   std::int64_t ranges_done = 0;
   int rounds = 0;
   std::int64_t quarantined = 0;
+  /// Rows whose new version fitted into their page, so that no index was touched; nullopt where
+  /// the server does not count them (track_counts = off).
+  std::optional<std::int64_t> hot;
+  std::int64_t wal_bytes = 0;  ///< the server's meanwhile, shared out among the tables under way
+  std::optional<TableSize> before;
+  std::optional<TableSize> after;
+};
+
+/// Bytes of WAL that the server wrote while a stage ran, for whomever.
+struct StageWal {
+  std::string stage;
+  std::int64_t bytes = 0;
 };
 
 /// A piece of a table as the ledger keeps it. Bounds are the text forms of the row key's columns
@@ -98,7 +116,13 @@ class Ledger {
   std::vector<RangeRecord> add_ranges(int job_id, std::string_view step_id, int round,
                                       const std::vector<RangeRecord>& ranges);
 
+  /// How many bytes of WAL the server has ever written.
+  std::int64_t wal_position();
+  void add_wal(int job_id, std::string_view step_id, std::int64_t bytes);
+  void add_stage_wal(int job_id, std::string_view stage, std::int64_t bytes);
+
   std::vector<BackfillRecord> backfills(int job_id);
+  std::vector<StageWal> stage_wal(int job_id);
   std::vector<EventRecord> events(int job_id, int limit);
   void event(int job_id, std::string_view level, std::string_view message);
 

@@ -107,15 +107,25 @@ std::string computed_update(const TableBackfill& table, const std::string& where
                      computable(table));
 }
 
-std::string with_ledger(const std::string& update) {
+/// Makes an UPDATE of the table, whose last part is its WHERE, a batch. The count of rows that
+/// stayed in their page is the session's own, which later transactions add to: hence the
+/// difference. "changed" waits for "before", and "outcome" for "changed".
+std::string with_ledger(const TableBackfill& table, const std::string& update) {
+  const std::string hot = fmt::format("pg_stat_get_xact_tuples_hot_updated({}::regclass)",
+                                      sql::quote_literal(table.table.quoted()));
   return fmt::format(
-      "WITH changed AS ({} RETURNING 1) "
-      "UPDATE pgbackfill.range SET rows = rows + (SELECT count(*) FROM changed), "
-      "found = found + $2::bigint, batches = batches + 1, "
-      "cursor = coalesce($3::text[], cursor), state = $4, owner = $5, "
-      "lease = clock_timestamp() WHERE range_id = $1::bigint "
-      "RETURNING (SELECT count(*) FROM changed)",
-      update);
+      "WITH before AS MATERIALIZED (SELECT CASE WHEN current_setting('track_counts')::boolean "
+      "THEN {0} END AS hot), "
+      "changed AS ({1} AND (SELECT count(*) FROM before) = 1 RETURNING 1), "
+      "counted AS MATERIALIZED (SELECT count(*) AS rows FROM changed), "
+      "outcome AS MATERIALIZED "
+      "(SELECT counted.rows, {0} - before.hot AS hot FROM counted, before) "
+      "UPDATE pgbackfill.range AS r SET rows = r.rows + o.rows, hot = r.hot + o.hot, "
+      "found = r.found + $2::bigint, batches = r.batches + 1, "
+      "cursor = coalesce($3::text[], r.cursor), state = $4, owner = $5, "
+      "lease = clock_timestamp() FROM outcome AS o WHERE r.range_id = $1::bigint "
+      "RETURNING o.rows",
+      hot, update);
 }
 
 }  // namespace
@@ -219,28 +229,31 @@ std::string write_copied(const TableBackfill& table) {
   } else {
     where = fmt::format("{} AND t.ctid = s.r", kTidRange);
   }
-  return with_ledger(fmt::format("UPDATE {} SET {} FROM {} AS s WHERE {} AND t.xmin = s.x AND {}",
+  return with_ledger(table,
+                     fmt::format("UPDATE {} SET {} FROM {} AS s WHERE {} AND t.xmin = s.x AND {}",
                                  from_table(table), set, kStage, where, staged_pending(table)));
 }
 
 std::string write_computed_blocks(const TableBackfill& table) {
   // tidsend() ends with the line pointer's offset, low byte last: a stride that is exact up to
   // 255 lines a page and still a partition of the rows above.
-  return with_ledger(computed_update(table, fmt::format("{} AND get_byte(tidsend(t.ctid), 5) % "
+  return with_ledger(table,
+                     computed_update(table, fmt::format("{} AND get_byte(tidsend(t.ctid), 5) % "
                                                         "$8::integer = $9::integer",
                                                         kTidRange)));
 }
 
 std::string write_moving(const TableBackfill& table) {
-  if (table.key.empty()) return with_ledger(computed_update(table, std::string(kTidRange)));
-  return with_ledger(computed_update(
-      table, fmt::format("{} IN (SELECT {} FROM {} WHERE {} AND {})", key_row(table),
-                         key_list(table), from_table(table), kTidRange, computable(table))));
+  if (table.key.empty()) return with_ledger(table, computed_update(table, std::string(kTidRange)));
+  return with_ledger(
+      table, computed_update(table, fmt::format("{} IN (SELECT {} FROM {} WHERE {} AND {})",
+                                                key_row(table), key_list(table), from_table(table),
+                                                kTidRange, computable(table))));
 }
 
 std::string write_computed_keys(const TableBackfill& table, const Bounds& bounds,
                                 bool after_lower) {
-  return with_ledger(computed_update(table, within(table, bounds, after_lower)));
+  return with_ledger(table, computed_update(table, within(table, bounds, after_lower)));
 }
 
 std::vector<std::string> batch_statements(const TableBackfill& table) {

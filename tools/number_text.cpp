@@ -26,6 +26,15 @@ std::string short_count(double value) {
   return fmt::format("{:.1f}G", value / 1e9);
 }
 
+std::string bytes_text(std::int64_t bytes) {
+  const auto value = static_cast<double>(std::max<std::int64_t>(bytes, 0));
+  if (value < 1000) return fmt::format("{:.0f} B", value);
+  if (value < 999'950) return fmt::format("{:.1f} kB", value / 1e3);
+  if (value < 999.95e6) return fmt::format("{:.1f} MB", value / 1e6);
+  if (value < 999.95e9) return fmt::format("{:.1f} GB", value / 1e9);
+  return fmt::format("{:.1f} TB", value / 1e12);
+}
+
 std::string duration_text(double seconds) {
   if (!(seconds > 0)) return "0.00 s";
   if (seconds < 9.995) return fmt::format("{:.2f} s", seconds);

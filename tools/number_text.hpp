@@ -11,6 +11,9 @@ std::string grouped(std::int64_t value);
 /// At most about six characters: 950, 71.2k, 6.1M, 1.3G. Negative values count as 0.
 std::string short_count(double value);
 
+/// Bytes for people, in powers of 1000: "950 B", "71.2 kB", "882.0 MB", "1.3 GB".
+std::string bytes_text(std::int64_t bytes);
+
 /// Seconds for people: "0.42 s", "12.3 s", "4m07s", "2h05m", "3d04h".
 std::string duration_text(double seconds);
 

@@ -52,27 +52,57 @@ std::string columns(const std::vector<std::vector<std::string>>& rows, std::size
   return text;
 }
 
-std::string stage_table(const std::vector<engine::StepRecord>& steps) {
-  std::vector<std::vector<std::string>> rows{{"stage", "state", "steps", "time"}};
-  for (const StageSummary& stage : summarise_stages(steps)) {
+std::int64_t wal_of(const JobState& state, planner::Stage stage) {
+  const auto found = std::find_if(
+      state.stage_wal.begin(), state.stage_wal.end(),
+      [&](const engine::StageWal& wal) { return wal.stage == planner::to_string(stage); });
+  return found == state.stage_wal.end() ? 0 : found->bytes;
+}
+
+std::string stage_table(const JobState& state) {
+  std::vector<std::vector<std::string>> rows{{"stage", "state", "steps", "time", "WAL"}};
+  for (const StageSummary& stage : summarise_stages(state.steps)) {
     const bool begun = stage.done + stage.running + stage.failed > 0;
+    const std::int64_t wal = wal_of(state, stage.stage);
     rows.push_back({std::string(planner::to_string(stage.stage)), std::string(stage.state()),
                     fmt::format("{}/{}", stage.done, stage.steps),
-                    begun ? duration_text(stage.seconds) : "-"});
+                    begun ? duration_text(stage.seconds) : "-", wal > 0 ? bytes_text(wal) : "-"});
   }
   return columns(rows, 2);
 }
 
+/// Share of the rows that stayed in their page.
+std::string hot_text(const std::optional<std::int64_t>& hot, std::int64_t rows) {
+  if (!hot || rows == 0) return "-";
+  return fmt::format("{:.1f}%", percent_of(static_cast<double>(*hot), static_cast<double>(rows)));
+}
+
+std::string growth_text(std::optional<std::int64_t> before, std::optional<std::int64_t> after) {
+  if (!before || !after || *before == 0) return "-";
+  return fmt::format("x{:.2f}", static_cast<double>(*after) / static_cast<double>(*before));
+}
+
+std::optional<std::int64_t> heap_of(const std::optional<engine::TableSize>& size) {
+  return size ? std::optional(size->heap) : std::nullopt;
+}
+
+std::optional<std::int64_t> indexes_of(const std::optional<engine::TableSize>& size) {
+  return size ? std::optional(size->indexes) : std::nullopt;
+}
+
 std::string backfill_table(const JobState& state) {
   std::vector<std::vector<std::string>> rows{{"table", "method", "rows", "of about", "done",
-                                              "ranges", "batches", "rounds", "quarantined"}};
+                                              "ranges", "batches", "rounds", "HOT", "WAL",
+                                              "quarantined"}};
   for (const engine::BackfillRecord& backfill : state.backfills) {
     rows.push_back(
         {backfill.table, backfill.method, grouped(backfill.rows),
          short_count(std::max(backfill.estimated_rows, static_cast<double>(backfill.rows))),
          fmt::format("{:.1f}%", backfill_percent(backfill, find_step(state, backfill.step_id))),
          fmt::format("{}/{}", backfill.ranges_done, backfill.ranges), grouped(backfill.batches),
-         std::to_string(backfill.rounds), grouped(backfill.quarantined)});
+         std::to_string(backfill.rounds), hot_text(backfill.hot, backfill.rows),
+         backfill.wal_bytes > 0 ? bytes_text(backfill.wal_bytes) : "-",
+         grouped(backfill.quarantined)});
   }
   return columns(rows, 2);
 }
@@ -94,9 +124,15 @@ nlohmann::ordered_json stages_json(const JobState& state) {
                     {"steps", stage.steps},
                     {"done", stage.done},
                     {"failed", stage.failed},
-                    {"seconds", stage.seconds}});
+                    {"seconds", stage.seconds},
+                    {"wal_bytes", wal_of(state, stage.stage)}});
   }
   return list;
+}
+
+template <typename T>
+nlohmann::ordered_json or_null(const std::optional<T>& value) {
+  return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
 }
 
 nlohmann::ordered_json tables_json(const JobState& state) {
@@ -115,7 +151,15 @@ nlohmann::ordered_json tables_json(const JobState& state) {
                     {"batches", backfill.batches},
                     {"rounds", backfill.rounds},
                     {"seconds", step == nullptr ? 0 : step->seconds},
-                    {"quarantined", backfill.quarantined}});
+                    {"quarantined", backfill.quarantined},
+                    {"hot_rows", or_null(backfill.hot)},
+                    {"wal_bytes", backfill.wal_bytes},
+                    {"heap_bytes",
+                     {{"before", or_null(heap_of(backfill.before))},
+                      {"after", or_null(heap_of(backfill.after))}}},
+                    {"index_bytes",
+                     {{"before", or_null(indexes_of(backfill.before))},
+                      {"after", or_null(indexes_of(backfill.after))}}}});
   }
   return list;
 }
@@ -130,6 +174,7 @@ std::optional<JobState> read_job_state(sql::Connection& connection) {
   JobState state;
   state.steps = ledger.steps(job->job_id);
   state.backfills = ledger.backfills(job->job_id);
+  state.stage_wal = ledger.stage_wal(job->job_id);
   state.events = ledger.events(job->job_id, kEvents);
   state.job = std::move(*job);
   return state;
@@ -142,7 +187,7 @@ std::string status_text(const std::optional<JobState>& state) {
       job.state == "finished"
           ? fmt::format("job {}: finished {} (begun {})\n", job.job_id, job.finished, job.created)
           : fmt::format("job {}: not finished (begun {})\n", job.job_id, job.created);
-  text += "\n" + stage_table(state->steps);
+  text += "\n" + stage_table(*state);
   if (!state->backfills.empty()) text += "\n" + backfill_table(*state);
   for (const engine::StepRecord& step : state->steps) {
     if (step.error.empty()) continue;
@@ -186,21 +231,30 @@ std::string run_summary(const JobState& state, const engine::RunReport& report) 
   std::int64_t rows = 0;
   std::int64_t batches = 0;
   std::int64_t quarantined = 0;
+  std::int64_t wal = 0;
+  std::optional<std::int64_t> hot = 0;
   std::vector<std::vector<std::string>> tables{
-      {"table", "method", "rows", "batches", "rounds", "time"}};
+      {"table", "method", "rows", "batches", "rounds", "HOT", "WAL", "heap", "indexes", "time"}};
   for (const engine::BackfillRecord& backfill : state.backfills) {
     const engine::StepRecord* step = find_step(state, backfill.step_id);
     tables.push_back({backfill.table, backfill.method, grouped(backfill.rows),
                       grouped(backfill.batches), std::to_string(backfill.rounds),
+                      hot_text(backfill.hot, backfill.rows),
+                      backfill.wal_bytes > 0 ? bytes_text(backfill.wal_bytes) : "-",
+                      growth_text(heap_of(backfill.before), heap_of(backfill.after)),
+                      growth_text(indexes_of(backfill.before), indexes_of(backfill.after)),
                       step == nullptr ? "-" : duration_text(step->seconds)});
     rows += backfill.rows;
     batches += backfill.batches;
     quarantined += backfill.quarantined;
+    hot = hot && backfill.hot ? std::optional(*hot + *backfill.hot) : hot;
+    wal += backfill.wal_bytes;
   }
   if (tables.size() > 1) text += columns(tables, 2) + "\n";
-  text += stage_table(state.steps) + "\n";
+  text += stage_table(state) + "\n";
   text += fmt::format("job {}: {} rows in {} batches", state.job.job_id, grouped(rows),
                       grouped(batches));
+  if (rows > 0) text += fmt::format(", HOT {}, WAL {}", hot_text(hot, rows), bytes_text(wal));
   if (report.rows != rows) text += fmt::format(", {} of them in this run", grouped(report.rows));
   text += fmt::format("; this run took {}\n", duration_text(report.seconds));
   if (quarantined > 0) {

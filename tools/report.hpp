@@ -14,6 +14,7 @@ struct JobState {
   engine::JobRecord job;
   std::vector<engine::StepRecord> steps;
   std::vector<engine::BackfillRecord> backfills;
+  std::vector<engine::StageWal> stage_wal;
   std::vector<engine::EventRecord> events;  ///< the last ones, oldest first
 };
 
@@ -24,15 +25,17 @@ std::optional<JobState> read_job_state(sql::Connection& connection);
 std::string status_text(const std::optional<JobState>& state);
 
 /// {"ledger", "job": {"id", "state", "fingerprint", "created", "finished"},
-///  "stages": [{"stage", "state", "steps", "done", "failed", "seconds"}],
+///  "stages": [{"stage", "state", "steps", "done", "failed", "seconds", "wal_bytes"}],
 ///  "tables": [{"step", "table", "method", "state", "estimated_rows", "rows", "percent", "ranges",
-///    "ranges_done", "batches", "rounds", "seconds", "quarantined"}],
+///    "ranges_done", "batches", "rounds", "seconds", "quarantined", "hot_rows" (null where the
+///    server does not count), "wal_bytes", "heap_bytes" and "index_bytes" ({"before", "after"};
+///    null before the table's turn)}],
 ///  "failures": [{"step", "stage", "table", "title", "error"}],
 ///  "events": [{"at", "level", "message"}]}. Stable. Without a job "job" is null and the lists
 /// are empty. `indent` -1 puts it on one line.
 std::string status_json(const std::optional<JobState>& state, int indent = 2);
 
-/// After a run: rows, batches, rounds and seconds per table, time per stage, totals.
+/// After a run: rows, batches, HOT, WAL, growth and time per table, time and WAL per stage, totals.
 std::string run_summary(const JobState& state, const engine::RunReport& report);
 
 }  // namespace pgbackfill::tools

@@ -1,4 +1,4 @@
--- The ledger, format 1: the durable state of jobs. Safe to run again.
+-- The ledger, format 2: the durable state of jobs. Safe to run again.
 CREATE SCHEMA IF NOT EXISTS pgbackfill;
 
 CREATE TABLE IF NOT EXISTS pgbackfill.job (
@@ -25,7 +25,22 @@ CREATE TABLE IF NOT EXISTS pgbackfill.step (
   started timestamptz,
   finished timestamptz,
   error text,
+  -- Backfills: the server's WAL meanwhile, shared out by rows among the tables under way, and the
+  -- sizes when the first row was about to be written and after the last.
+  wal_bytes bigint NOT NULL DEFAULT 0,
+  heap_before bigint,
+  indexes_before bigint,
+  heap_after bigint,
+  indexes_after bigint,
   PRIMARY KEY (job_id, step_id)
+);
+
+-- The server's WAL while a stage ran, other sessions' included.
+CREATE TABLE IF NOT EXISTS pgbackfill.stage (
+  job_id integer NOT NULL REFERENCES pgbackfill.job ON DELETE CASCADE,
+  stage text NOT NULL,
+  wal_bytes bigint NOT NULL,
+  PRIMARY KEY (job_id, stage)
 );
 
 CREATE TABLE IF NOT EXISTS pgbackfill.range (
@@ -38,6 +53,8 @@ CREATE TABLE IF NOT EXISTS pgbackfill.range (
   cursor text[],
   rows bigint NOT NULL DEFAULT 0,
   found bigint NOT NULL DEFAULT 0,
+  -- Rows whose new version fitted into their page; NULL where the server does not count.
+  hot bigint DEFAULT 0,
   batches bigint NOT NULL DEFAULT 0,
   state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'running', 'done')),
   owner text,
@@ -67,12 +84,12 @@ CREATE TABLE IF NOT EXISTS pgbackfill.event (
 
 CREATE OR REPLACE VIEW pgbackfill.progress AS
 SELECT s.job_id, s.ordinal, s.stage, s.table_name, s.title, s.state,
-       r.rows, r.batches, r.ranges_done, r.ranges,
+       r.rows, r.batches, r.hot, r.ranges_done, r.ranges,
        coalesce(s.finished, clock_timestamp()) - s.started AS elapsed,
        s.error
 FROM pgbackfill.step AS s
 LEFT JOIN LATERAL (
-  SELECT sum(rows) AS rows, sum(batches) AS batches,
+  SELECT sum(rows) AS rows, sum(batches) AS batches, sum(hot) AS hot,
          count(*) FILTER (WHERE state = 'done') AS ranges_done, count(*) AS ranges
   FROM pgbackfill.range WHERE job_id = s.job_id AND step_id = s.step_id
 ) AS r ON true

@@ -89,6 +89,30 @@ INSTANTIATE_TEST_SUITE_P(
 
 class Backfill : public JobTest {};
 
+TEST_F(Backfill, WhatItCostIsWrittenDown) {
+  create_organizations();
+  write_team_lookup();
+  // Full pages and enough of them for passes.
+  sql("CREATE TABLE bookings (booking_id integer PRIMARY KEY, team_id integer, note text);"
+      "INSERT INTO bookings SELECT n, n % 20 + 1, repeat('x', 270) "
+      "FROM generate_series(1, 10000) AS n; ANALYZE bookings");
+  const auto spec = job(std::string(kLookup) +
+                        "[[table]]\nname = \"bookings\"\n"
+                        "value = { lookup = \"team_orgs\", key = \"team_id\" }\n");
+  run_until(spec, Stage::kBackfill);
+  // Sessions hand in their counts when they end, which run_until() waits for.
+  const auto hot = count("SELECT sum(hot) FROM pgbackfill.range");
+  EXPECT_EQ(hot, count("SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'bookings'"));
+  EXPECT_GT(hot, 5000);
+  const std::string step = " FROM pgbackfill.step WHERE step_id = 'backfill:bookings'";
+  EXPECT_GT(count("SELECT wal_bytes" + step), 1'000'000);
+  EXPECT_GT(count("SELECT heap_after - heap_before" + step), 0);
+  EXPECT_EQ(count("SELECT heap_after - pg_relation_size('bookings')" + step), 0);
+  EXPECT_EQ(count("SELECT indexes_after - pg_indexes_size('bookings')" + step), 0);
+  EXPECT_GE(count("SELECT wal_bytes FROM pgbackfill.stage WHERE stage = 'backfill'"),
+            count("SELECT wal_bytes" + step));
+}
+
 TEST_F(Backfill, ParentsComeBeforeChildrenAndOtherwiseApplies) {
   create_organizations();
   write_team_lookup();

@@ -28,6 +28,15 @@ TEST(NumberTextTest, ShortensCounts) {
   EXPECT_EQ(short_count(2.5e9), "2.5G");
 }
 
+TEST(NumberTextTest, ScalesBytes) {
+  EXPECT_EQ(bytes_text(-5), "0 B");
+  EXPECT_EQ(bytes_text(999), "999 B");
+  EXPECT_EQ(bytes_text(71'234), "71.2 kB");
+  EXPECT_EQ(bytes_text(999'960), "1.0 MB");
+  EXPECT_EQ(bytes_text(882'000'000), "882.0 MB");
+  EXPECT_EQ(bytes_text(1'250'000'000'000), "1.2 TB");
+}
+
 TEST(NumberTextTest, WritesDurations) {
   EXPECT_EQ(duration_text(-1), "0.00 s");
   EXPECT_EQ(duration_text(0.424), "0.42 s");

@@ -50,13 +50,22 @@ JobState job_state() {
   done.ranges = 12;
   done.ranges_done = 12;
   done.rounds = 2;
+  done.hot = 910'000;
+  done.wal_bytes = 882'000'000;
+  done.before = {326'000'000, 400'000'000};
+  done.after = {355'340'000, 404'000'000};
   engine::BackfillRecord half = done;
   half.step_id = "b2";
   half.table = "leads";
   half.estimated_rows = 4000;
   half.rows = 1000;
   half.quarantined = 7;
+  half.hot.reset();
+  half.wal_bytes = 0;
+  half.before.reset();
+  half.after.reset();
   state.backfills = {done, half};
+  state.stage_wal = {{"backfill", 990'000'000}};
   state.events = {{"2026-01-02 03:06:00+00", "error", "it failed"}};
   return state;
 }
@@ -99,7 +108,7 @@ TEST(StatusTest, SaysThatThereIsNoJob) {
 TEST(StatusTest, TextShowsStagesTablesFailuresAndEvents) {
   const std::string text = status_text(job_state());
   EXPECT_THAT(text, HasSubstr("job 3: not finished"));
-  EXPECT_THAT(text, HasSubstr("\n  backfill  failed     1/2  15.0 s\n"));
+  EXPECT_THAT(text, HasSubstr("\n  backfill  failed     1/2  15.0 s  990.0 MB\n"));
   EXPECT_THAT(text, HasSubstr("1,000,000"));
   EXPECT_THAT(text, HasSubstr(" 25.0%"));
   EXPECT_THAT(text, HasSubstr("100.0%"));
@@ -117,6 +126,13 @@ TEST(StatusTest, JsonKeepsItsKeys) {
   EXPECT_EQ(document["tables"][1]["table"], "leads");
   EXPECT_EQ(document["tables"][1]["percent"], 25.0);
   EXPECT_EQ(document["tables"][1]["quarantined"], 7);
+  EXPECT_EQ(document["stages"][1]["wal_bytes"], 990'000'000);
+  EXPECT_EQ(document["tables"][0]["hot_rows"], 910'000);
+  EXPECT_EQ(document["tables"][0]["wal_bytes"], 882'000'000);
+  EXPECT_EQ(document["tables"][0]["heap_bytes"]["after"], 355'340'000);
+  EXPECT_EQ(document["tables"][0]["index_bytes"]["before"], 400'000'000);
+  EXPECT_TRUE(document["tables"][1]["hot_rows"].is_null());
+  EXPECT_TRUE(document["tables"][1]["heap_bytes"]["before"].is_null());
   EXPECT_EQ(document["failures"][0]["error"], "disk full");
   EXPECT_EQ(document["events"][0]["level"], "error");
 }
@@ -131,8 +147,10 @@ TEST(RunSummaryTest, ShowsTablesStagesAndTotals) {
   report.rows = 1000;
   report.seconds = 12.5;
   const std::string text = run_summary(job_state(), report);
-  EXPECT_THAT(text, HasSubstr("job 3: 1,001,000 rows in 800 batches, 1,000 of them in this run; "
-                              "this run took 12.5 s"));
+  EXPECT_THAT(text,
+              HasSubstr("job 3: 1,001,000 rows in 800 batches, HOT 90.9%, WAL 882.0 MB, 1,000 "
+                        "of them in this run; this run took 12.5 s"));
+  EXPECT_THAT(text, HasSubstr("91.0%  882.0 MB  x1.09    x1.01  10.0 s\n"));
   EXPECT_THAT(text, HasSubstr("7 rows were quarantined"));
   EXPECT_THAT(text, HasSubstr("leads"));
 }
