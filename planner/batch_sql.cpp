@@ -147,29 +147,25 @@ bool finds_by_key(const TableBackfill& table) {
 }
 
 std::string stage_ddl(const TableBackfill& table) {
-  std::string columns;
-  if (finds_by_key(table)) {
-    for (std::size_t i = 0; i < table.key.size(); ++i) {
-      columns += fmt::format("{}k{} {}", i > 0 ? ", " : "", i, table.key[i].type);
-    }
-  } else {
-    columns = "r tid";
+  const bool by_key = finds_by_key(table);
+  std::string columns = by_key ? "" : "r tid, ";
+  std::string identity = by_key ? "" : "r, ";
+  for (std::size_t i = 0; by_key && i < table.key.size(); ++i) {
+    columns += fmt::format("k{} {}, ", i, table.key[i].type);
+    identity += fmt::format("k{}, ", i);
   }
-  columns += ", x xid";
+  columns += "x xid";
   for (std::size_t i = 0; i < table.assignments.size(); ++i) {
     const bool as_text = value_wire_type(table.assignments[i]) == sql::WireType::kOther;
     columns += fmt::format(", v{} {}", i, as_text ? "text" : table.assignments[i].type);
   }
-  std::string ddl = fmt::format(
-      "DROP TABLE IF EXISTS {0}; CREATE TEMPORARY TABLE pgbackfill_stage ({1}) "
-      "ON COMMIT DELETE ROWS",
-      kStage, columns);
-  // Analyzed with one row of NULLs in it, the stage counts as tiny for good, so that the plan
-  // hashes it rather than every pending row of the tid range.
-  if (!finds_by_key(table)) {
-    ddl += fmt::format("; INSERT INTO {0} DEFAULT VALUES; ANALYZE {0}", kStage);
-  }
-  return ddl;
+  // Analyzed with one row in it, the stage counts as tiny for good. The plan of a batch then goes
+  // from it into the key's index, or hashes it, rather than every pending row of the table.
+  return fmt::format(
+      "DROP TABLE IF EXISTS {0}; "
+      "CREATE TEMPORARY TABLE pgbackfill_stage ({1}) ON COMMIT DELETE ROWS; "
+      "INSERT INTO {0} ({2}x) SELECT {3}, t.xmin FROM {4} LIMIT 1; ANALYZE {0}",
+      kStage, columns, identity, by_key ? key_list(table) : "t.ctid", from_table(table));
 }
 
 std::string stage_copy(const TableBackfill&) {

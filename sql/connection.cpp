@@ -19,6 +19,16 @@ std::vector<const char*> pointers(const Params& params) {
   return values;
 }
 
+/// In one statement, for a round trip each would be most of what a short session costs.
+std::string set_all(const std::vector<std::pair<std::string, std::string>>& settings) {
+  std::string statement;
+  for (const auto& [name, value] : settings) {
+    statement += statement.empty() ? "SELECT " : ", ";
+    statement += "set_config(" + quote_literal(name) + ", " + quote_literal(value) + ", false)";
+  }
+  return statement;
+}
+
 }  // namespace
 
 struct Connection::State {
@@ -52,9 +62,8 @@ Connection::Connection(ConnectOptions options) : state_(std::make_unique<State>(
   state_->options = std::move(options);
   state_->handle = connect(state_->options);
   PQsetNoticeProcessor(native(), &State::take_notice, state_.get());
-  for (const auto& [name, value] : state_->options.settings) {
-    execute("SELECT set_config($1, $2, false)", {name, value});
-  }
+  const std::string settings = set_all(state_->options.settings);
+  if (!settings.empty()) execute(settings);
 }
 
 Connection::~Connection() = default;
