@@ -1,9 +1,11 @@
 #include "engine/worker_pool.hpp"
 
 #include "engine/batch_writer.hpp"
+#include "engine/horizon.hpp"
 #include "engine/retry_policy.hpp"
 #include "engine/session.hpp"
 #include "engine/window_reader.hpp"
+#include "planner/window_shape.hpp"
 
 #include <boost/thread/thread.hpp>
 #include <concurrentqueue/blockingconcurrentqueue.h>
@@ -12,6 +14,7 @@
 
 #include <atomic>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace pgbackfill::engine {
@@ -21,17 +24,24 @@ namespace {
 constexpr int kWritersPerReader = 2;
 constexpr std::int64_t kPollMicroseconds = 20'000;
 
+/// Whether room must be made between the passes over its windows.
+bool needs_passes(const TableJob& job, const planner::RunOptions& run) {
+  return job.table.order == planner::ReadOrder::kBlock && !job.late &&
+         planner::window_shape(job.table, run, job.sizer.rows()).passes > 1;
+}
+
 }  // namespace
 
 struct WorkerPool::Impl {
   using WindowPtr = std::unique_ptr<Window>;
   using Inbox = moodycamel::BlockingConcurrentQueue<WindowPtr>;
 
-  /// A writer thread and the range it is on. `position` belongs to the reader that holds the
-  /// writer's one outstanding request; requests hand it on.
+  /// A writer thread and the range it is on. The positions belong to the reader that holds the
+  /// writer's one outstanding request; requests hand them on.
   struct Writer {
     Inbox inbox;
     std::optional<ReadPosition> position;
+    std::optional<ReadPosition> paused;  ///< begun, waits for the horizon
   };
 
   Impl(const EngineOptions& engine_options, std::string job_schema, int job,
@@ -41,11 +51,15 @@ struct WorkerPool::Impl {
         job_id(job),
         board(progress),
         stop(stop_signal),
-        log(std::move(log_sink)) {}
+        log(log_sink),
+        horizon(engine_options, stop_signal, std::move(log_sink)) {}
 
   bool ending() const { return closed.load() || stop.draining(); }
   void fail(std::exception_ptr error);
   void read_loop();
+  bool must_wait(const TableJob& job) const;
+  bool next_range(RangeTask& task);
+  bool has_range(Writer& writer);
   bool serve(Session& session, std::size_t writer);
   WindowPtr read(Session& session, ReadPosition& position);
   void write_loop(std::size_t index);
@@ -58,12 +72,14 @@ struct WorkerPool::Impl {
   const LogSink log;
 
   moodycamel::ConcurrentQueue<RangeTask> ranges;
+  moodycamel::ConcurrentQueue<RangeTask> held_back;  ///< wait for the horizon
   moodycamel::BlockingConcurrentQueue<std::size_t> requests;
   moodycamel::BlockingConcurrentQueue<PoolEvent> events;
   std::vector<std::unique_ptr<Writer>> writers;
   boost::thread_group threads;
   std::atomic<bool> closed{false};
   std::atomic<bool> failed{false};
+  HorizonWatch horizon;
 };
 
 void WorkerPool::Impl::fail(std::exception_ptr error) {
@@ -88,14 +104,43 @@ void WorkerPool::Impl::read_loop() {
   }
 }
 
+bool WorkerPool::Impl::must_wait(const TableJob& job) const {
+  return options.run.on_held_horizon == planner::HeldHorizon::kWait && horizon.held() &&
+         needs_passes(job, options.run);
+}
+
+/// A range that nothing keeps waiting; those passed over come first once the horizon is free.
+bool WorkerPool::Impl::next_range(RangeTask& task) {
+  if (!horizon.held() && held_back.try_dequeue(task)) return true;
+  while (ranges.try_dequeue(task)) {
+    if (!must_wait(*task.job)) return true;
+    held_back.enqueue(std::move(task));
+  }
+  return false;
+}
+
+/// Gives the writer a range to read where it has none. One that must wait is put by, not given
+/// to another writer: its windows are to be written in order.
+bool WorkerPool::Impl::has_range(Writer& writer) {
+  if (writer.position && !writer.position->exhausted) {
+    if (!must_wait(*writer.position->task.job)) return true;
+    if (writer.paused) return false;
+    writer.paused = std::exchange(writer.position, std::nullopt);
+  }
+  if (writer.paused && !must_wait(*writer.paused->task.job)) {
+    writer.position = std::exchange(writer.paused, std::nullopt);
+    return true;
+  }
+  RangeTask task;
+  if (!next_range(task)) return false;
+  writer.position.emplace(std::move(task));
+  return true;
+}
+
 /// False when the writer must go on waiting.
 bool WorkerPool::Impl::serve(Session& session, std::size_t index) {
   Writer& writer = *writers[index];
-  if (!writer.position || writer.position->exhausted) {
-    RangeTask task;
-    if (!ranges.try_dequeue(task)) return false;
-    writer.position.emplace(std::move(task));
-  }
+  if (!has_range(writer)) return false;
   if (WindowPtr window = read(session, *writer.position)) {
     writer.inbox.enqueue(std::move(window));
     return true;
@@ -108,9 +153,11 @@ WorkerPool::Impl::WindowPtr WorkerPool::Impl::read(Session& session, ReadPositio
   Backoff backoff(std::chrono::milliseconds(50), std::chrono::milliseconds(5000),
                   std::random_device{}());
   constexpr int kTries = 20;
+  planner::RunOptions run = options.run;
+  if (horizon.held() && needs_passes(*position.task.job, run)) run.passes = 1;
   for (int attempt = 1; !ending(); ++attempt) {
     try {
-      return read_window(session.get(), position, options.run);
+      return read_window(session.get(), position, run);
     } catch (const sql::Error& error) {
       const Disposition disposition = classify(error.sqlstate(), error.connection_lost());
       const bool hopeless =
@@ -165,7 +212,10 @@ WorkerPool::~WorkerPool() {
   impl_->threads.join_all();
 }
 
-void WorkerPool::add(RangeTask task) { impl_->ranges.enqueue(std::move(task)); }
+void WorkerPool::add(RangeTask task) {
+  if (needs_passes(*task.job, impl_->options.run)) impl_->horizon.start();
+  impl_->ranges.enqueue(std::move(task));
+}
 
 bool WorkerPool::wait(PoolEvent& event, std::chrono::milliseconds timeout) {
   return impl_->events.wait_dequeue_timed(

@@ -20,7 +20,8 @@ struct PoolEvent {
 /// Readers and writers of the data path. Ranges go in by add(); readers read their windows, each
 /// for the writer that asked; a writer asks for its next window before it writes the one it has,
 /// so that reading and writing overlap and at most two windows per writer are in memory. A range
-/// is worked on by one writer, its windows in order.
+/// is worked on by one writer, its windows in order. While something holds the horizon back,
+/// tables that need several passes get one pass or wait (RunOptions::on_held_horizon).
 /// add(), wait() and the destructor belong to one owner thread.
 class WorkerPool {
  public:

@@ -111,6 +111,11 @@ struct ConvertSpec {
 
 enum class MethodChoice { kAuto, kCopy, kUpdate, kCatalog };
 enum class OrderChoice { kAuto, kBlock, kKey };
+/// What to do about tables that need several passes while something holds the horizon back.
+enum class HeldHorizon {
+  kContinue,  ///< go over them in one pass: the others would find no room
+  kWait,      ///< read no further windows of them
+};
 
 /// [run]: how to go about it. Not part of what the job is, so it may differ from run to run.
 struct RunOptions {
@@ -124,6 +129,7 @@ struct RunOptions {
   /// Passes over a window in block order; 0: chosen per table.
   int passes = 0;
   std::chrono::milliseconds lock_timeout{2000};
+  HeldHorizon on_held_horizon = HeldHorizon::kContinue;
 };
 
 /// A migration file, read and checked in itself (not yet against a database).

@@ -107,7 +107,7 @@ void read_tenant_type(const TomlSection& tenant, TenantSpec& spec) {
 RunOptions read_run(const TomlValue& value, std::vector<SpecError>& errors) {
   const TomlSection run(value, "[run]",
                         {"workers", "method", "order", "online", "batch_time", "batch_rows",
-                         "passes", "lock_timeout"},
+                         "passes", "lock_timeout", "on_held_horizon"},
                         errors);
   RunOptions options;
   if (const auto workers = run.integer("workers", 1, kMostWorkers)) {
@@ -129,6 +129,10 @@ RunOptions read_run(const TomlValue& value, std::vector<SpecError>& errors) {
     options.passes = static_cast<int>(*passes);
   }
   read_duration(run, "lock_timeout", options.lock_timeout);
+  options.on_held_horizon =
+      run.choice<HeldHorizon>("on_held_horizon",
+                              {{"continue", HeldHorizon::kContinue}, {"wait", HeldHorizon::kWait}})
+          .value_or(options.on_held_horizon);
   return options;
 }
 

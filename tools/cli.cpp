@@ -103,6 +103,10 @@ void add_run_flags(CLI::App& app, CommandLine& line) {
   app.add_option("--passes", run.passes, "passes over a window; 0: chosen per table")
       ->check(CLI::Range(0, kMostPasses));
   add_duration(app, "--lock-timeout", run.lock_timeout, "how long a DDL statement waits for locks");
+  add_choice(
+      app, "--on-held-horizon", run.on_held_horizon,
+      Choices<HeldHorizon>{{"continue", HeldHorizon::kContinue}, {"wait", HeldHorizon::kWait}},
+      "while a long transaction keeps old row versions: continue in one pass, or wait");
 }
 
 /// The parser, its target and the command that was chosen.
@@ -186,6 +190,7 @@ void RunFlags::apply(planner::RunOptions& options) const {
   options.batch_rows = batch_rows.value_or(options.batch_rows);
   options.passes = passes.value_or(options.passes);
   options.lock_timeout = lock_timeout.value_or(options.lock_timeout);
+  options.on_held_horizon = on_held_horizon.value_or(options.on_held_horizon);
 }
 
 std::string choose_dsn(const CommandLine& line, const planner::JobSpec& spec) {

@@ -23,6 +23,7 @@ struct RunFlags {
   std::optional<std::int64_t> batch_rows;
   std::optional<int> passes;
   std::optional<std::chrono::milliseconds> lock_timeout;
+  std::optional<planner::HeldHorizon> on_held_horizon;
 
   void apply(planner::RunOptions& options) const;
 };

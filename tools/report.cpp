@@ -13,6 +13,7 @@ namespace pgbackfill::tools {
 namespace {
 
 constexpr int kEvents = 5;
+constexpr std::size_t kHolders = 3;
 
 const engine::StepRecord* find_step(const JobState& state, std::string_view step_id) {
   const auto found =
@@ -164,6 +165,43 @@ nlohmann::ordered_json tables_json(const JobState& state) {
   return list;
 }
 
+bool in_backfill(const JobState& state) {
+  const auto next = std::find_if(state.steps.begin(), state.steps.end(),
+                                 [](const engine::StepRecord& step) { return !step_done(&step); });
+  return state.job.state != "finished" && next != state.steps.end() &&
+         next->stage == planner::to_string(planner::Stage::kBackfill);
+}
+
+std::string holders_text(const std::vector<engine::HorizonHolder>& holders) {
+  std::string text = "\nkeeps old row versions from being removed\n";
+  const std::size_t shown = std::min(holders.size(), kHolders);
+  for (std::size_t i = 0; i < shown; ++i) text += fmt::format("  {}\n", describe(holders[i]));
+  if (shown < holders.size()) text += fmt::format("  and {} more\n", holders.size() - shown);
+  return text;
+}
+
+nlohmann::ordered_json text_or_null(const std::string& text) {
+  return text.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(text);
+}
+
+nlohmann::ordered_json holders_json(const std::vector<engine::HorizonHolder>& holders) {
+  auto list = nlohmann::ordered_json::array();
+  for (const engine::HorizonHolder& holder : holders) {
+    list.push_back({{"kind", to_string(holder.kind)},
+                    {"pid", holder.pid == 0 ? nlohmann::ordered_json(nullptr)
+                                            : nlohmann::ordered_json(holder.pid)},
+                    {"name", text_or_null(holder.name)},
+                    {"user", text_or_null(holder.user)},
+                    {"database", text_or_null(holder.database)},
+                    {"state", text_or_null(holder.state)},
+                    {"xmin", holder.xmin},
+                    {"age", holder.age},
+                    {"seconds", holder.seconds ? nlohmann::ordered_json(*holder.seconds)
+                                               : nlohmann::ordered_json(nullptr)}});
+  }
+  return list;
+}
+
 }  // namespace
 
 std::optional<JobState> read_job_state(sql::Connection& connection) {
@@ -177,6 +215,9 @@ std::optional<JobState> read_job_state(sql::Connection& connection) {
   state.stage_wal = ledger.stage_wal(job->job_id);
   state.events = ledger.events(job->job_id, kEvents);
   state.job = std::move(*job);
+  if (in_backfill(state)) {
+    state.horizon_holders = engine::lasting(engine::horizon_holders(connection));
+  }
   return state;
 }
 
@@ -189,6 +230,7 @@ std::string status_text(const std::optional<JobState>& state) {
           : fmt::format("job {}: not finished (begun {})\n", job.job_id, job.created);
   text += "\n" + stage_table(*state);
   if (!state->backfills.empty()) text += "\n" + backfill_table(*state);
+  if (!state->horizon_holders.empty()) text += holders_text(state->horizon_holders);
   for (const engine::StepRecord& step : state->steps) {
     if (step.error.empty()) continue;
     text += fmt::format("\nfailed: {}{}{}: {}\n", step.table, step.table.empty() ? "" : ": ",
@@ -209,6 +251,8 @@ std::string status_json(const std::optional<JobState>& state, int indent) {
   document["tables"] = state ? tables_json(*state) : nlohmann::ordered_json::array();
   document["failures"] = nlohmann::ordered_json::array();
   document["events"] = nlohmann::ordered_json::array();
+  document["horizon_holders"] =
+      state ? holders_json(state->horizon_holders) : nlohmann::ordered_json::array();
   if (state) {
     for (const engine::StepRecord& step : state->steps) {
       if (step.error.empty()) continue;

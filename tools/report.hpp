@@ -1,6 +1,7 @@
 #pragma once
 
 #include "engine/engine.hpp"
+#include "engine/horizon.hpp"
 #include "engine/ledger.hpp"
 
 #include <optional>
@@ -16,6 +17,8 @@ struct JobState {
   std::vector<engine::BackfillRecord> backfills;
   std::vector<engine::StageWal> stage_wal;
   std::vector<engine::EventRecord> events;  ///< the last ones, oldest first
+  /// While the backfill is under way: what keeps old row versions from being removed.
+  std::vector<engine::HorizonHolder> horizon_holders;
 };
 
 /// nullopt when there is no ledger or no job in it.
@@ -31,7 +34,9 @@ std::string status_text(const std::optional<JobState>& state);
 ///    server does not count), "wal_bytes", "heap_bytes" and "index_bytes" ({"before", "after"};
 ///    null before the table's turn)}],
 ///  "failures": [{"step", "stage", "table", "title", "error"}],
-///  "events": [{"at", "level", "message"}]}. Stable. Without a job "job" is null and the lists
+///  "events": [{"at", "level", "message"}],
+///  "horizon_holders": [{"kind", "pid", "name", "user", "database", "state", "xmin", "age",
+///    "seconds"}]}. Stable. Without a job "job" is null and the lists
 /// are empty. `indent` -1 puts it on one line.
 std::string status_json(const std::optional<JobState>& state, int indent = 2);
 

@@ -42,6 +42,7 @@ batch_time = "1min"
 batch_rows = 5000
 passes = 8
 lock_timeout = "50ms"
+on_held_horizon = "wait"
 )toml")
                              .run;
   EXPECT_EQ(run.workers, 256);
@@ -52,6 +53,7 @@ lock_timeout = "50ms"
   EXPECT_EQ(run.batch_rows, 5000);
   EXPECT_EQ(run.passes, 8);
   EXPECT_EQ(run.lock_timeout, std::chrono::milliseconds(50));
+  EXPECT_EQ(run.on_held_horizon, HeldHorizon::kWait);
 }
 
 TEST_F(MigrationFile, ConstantsMayBeNumbersAndBooleans) {
@@ -258,6 +260,7 @@ batch_time = "fast"
 batch_rows = -1
 passes = 1000
 lock_timeout = "2 days"
+on_held_horizon = "wayt"
 )toml"),
       ElementsAre(
           "job.toml:11:11: [run] \"workers\" must be from 1 to 256, not 0",
@@ -268,7 +271,9 @@ lock_timeout = "2 days"
           "250ms, 2s or 1min, not \"fast\"",
           "job.toml:15:14: [run] \"batch_rows\" must be from 0 to 10000000, not -1",
           "job.toml:16:10: [run] \"passes\" must be from 0 to 256, not 1000",
-          HasSubstr("job.toml:17:16: [run] \"lock_timeout\" must be a duration")));
+          HasSubstr("job.toml:17:16: [run] \"lock_timeout\" must be a duration"),
+          "job.toml:18:19: [run] \"on_held_horizon\" must be one of continue, wait, not "
+          "\"wayt\", did you mean \"wait\"?"));
 }
 
 // [tenant]

@@ -163,6 +163,23 @@ TEST_F(CliServerTest, RunGoesStageByStageToTheEndAndThenHasNothingToDo) {
   EXPECT_THAT(broken.out, HasSubstr("failures=\"1\""));
 }
 
+TEST_F(CliServerTest, StatusNamesWhatHoldsTheHorizonBackDuringTheBackfill) {
+  auto holder = connect();
+  holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+  ASSERT_EQ(on_file("run", {"--until", "expand", "--method", "copy"}).code, kExitDone);
+  sql("SELECT pg_sleep(3)");
+  const std::string pid = std::to_string(holder.backend_pid());
+  EXPECT_THAT(run({"status"}).out,
+              HasSubstr("  session " + pid + " (test, user postgres, idle in transaction) since "));
+  const auto listed = nlohmann::json::parse(run({"status", "--format", "json"}).out);
+  ASSERT_EQ(listed["horizon_holders"].size(), 1U);
+  EXPECT_EQ(listed["horizon_holders"][0]["pid"], holder.backend_pid());
+
+  ASSERT_EQ(on_file("run", {"--until", "backfill", "--on-held-horizon", "wait"}).code, kExitDone);
+  const auto later = nlohmann::json::parse(run({"status", "--format", "json"}).out);
+  EXPECT_TRUE(later["horizon_holders"].empty());
+}
+
 TEST_F(CliServerTest, ASecondOperatorIsRefused) {
   // The lock that a run holds for as long as it lives.
   sql("SELECT pg_advisory_lock(x'7067626b66696c6c'::bigint)");

@@ -98,7 +98,7 @@ TEST_F(CliTest, HelpOfRunNamesEveryRunKey) {
   EXPECT_EQ(help.code, kExitDone);
   for (const char* flag :
        {"--config", "--dsn", "--until", "--workers", "--method", "--order", "--online",
-        "--batch-time", "--batch-rows", "--passes", "--lock-timeout"}) {
+        "--batch-time", "--batch-rows", "--passes", "--lock-timeout", "--on-held-horizon"}) {
     EXPECT_THAT(help.out, HasSubstr(flag));
   }
 }
@@ -123,6 +123,7 @@ TEST_F(CliTest, UsageErrorsAreOneLineAndExitTwo) {
   expect_usage_error({"run", "-c", good, "--batch-time", "250"}, "--batch-time");
   expect_usage_error({"run", "-c", good, "--batch-rows", "-1"}, "--batch-rows");
   expect_usage_error({"run", "-c", good, "--lock-timeout", "0s"}, "--lock-timeout");
+  expect_usage_error({"run", "-c", good, "--on-held-horizon", "stop"}, "--on-held-horizon");
   expect_usage_error({"run", "-c", good, "extra"}, "extra");
   expect_usage_error({"run", "-c", good, "--dsn"}, "--dsn");
 }

@@ -137,6 +137,37 @@ TEST(StatusTest, JsonKeepsItsKeys) {
   EXPECT_EQ(document["events"][0]["level"], "error");
 }
 
+TEST(StatusTest, NamesWhatHoldsTheHorizonBack) {
+  JobState state = job_state();
+  EXPECT_THAT(status_text(state), Not(HasSubstr("keeps old row versions")));
+  EXPECT_TRUE(nlohmann::json::parse(status_json(state))["horizon_holders"].empty());
+  engine::HorizonHolder holder{engine::HolderKind::kSession, 4711, "psql", "app", "",
+                               "idle in transaction",        "99", 30211,  125.4};
+  state.horizon_holders.assign(5, holder);
+  state.horizon_holders[1] = {
+      engine::HolderKind::kReplicationSlot, 0, "standby_1", "", "", "inactive", "100", 7, {}};
+  EXPECT_THAT(status_text(state),
+              HasSubstr("\nkeeps old row versions from being removed\n"
+                        "  session 4711 (psql, user app, idle in transaction) since 125 s, "
+                        "30211 transactions back\n"
+                        "  replication slot standby_1 (inactive), 7 transactions back\n"));
+  EXPECT_THAT(status_text(state), HasSubstr("\n  and 2 more\n"));
+  const auto list = nlohmann::json::parse(status_json(state))["horizon_holders"];
+  ASSERT_EQ(list.size(), 5U);
+  EXPECT_EQ(list[0]["kind"], "session");
+  EXPECT_EQ(list[0]["pid"], 4711);
+  EXPECT_EQ(list[0]["name"], "psql");
+  EXPECT_EQ(list[0]["user"], "app");
+  EXPECT_TRUE(list[0]["database"].is_null());
+  EXPECT_EQ(list[0]["state"], "idle in transaction");
+  EXPECT_EQ(list[0]["xmin"], "99");
+  EXPECT_EQ(list[0]["age"], 30211);
+  EXPECT_EQ(list[0]["seconds"], 125.4);
+  EXPECT_EQ(list[1]["kind"], "replication slot");
+  EXPECT_TRUE(list[1]["pid"].is_null());
+  EXPECT_TRUE(list[1]["seconds"].is_null());
+}
+
 TEST(StatusTest, JsonOnOneLineForWatching) {
   const std::string text = status_json(job_state(), -1);
   EXPECT_EQ(text.find('\n'), text.size() - 1);
