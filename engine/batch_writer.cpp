@@ -43,6 +43,13 @@ BatchWriter::BatchWriter(sql::ConnectOptions options, int job_id, std::string ow
       session_(std::move(options), stop, log),
       backoff_(milliseconds(50), milliseconds(5000), std::random_device{}()) {}
 
+void BatchWriter::connect() noexcept {
+  try {
+    session_.get();
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): write() tries again
+  }
+}
+
 bool BatchWriter::write(const Window& window) {
   const std::vector<Batch> batches = make_batches(window, window.job->sizer.rows());
   std::deque<Batch> pending(batches.begin(), batches.end());

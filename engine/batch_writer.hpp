@@ -22,6 +22,9 @@ class BatchWriter {
   BatchWriter(sql::ConnectOptions options, int job_id, std::string owner, StopSignal& stop,
               ProgressBoard& board, LogSink log);
 
+  /// Connects, while the first window is still being read. A failure shows with write().
+  void connect() noexcept;
+
   /// True when the whole window is written and checkpointed; false when a stop came first.
   /// Throws what retrying cannot mend.
   bool write(const Window& window);

@@ -41,6 +41,10 @@ sql::ConnectOptions session_options(const EngineOptions& options, std::string_vi
       {"lock_timeout", fmt::format("{}ms", options.run.lock_timeout.count())},
       {"jit", "off"},
   };
+  if (role == SessionRole::kCoordinator) {
+    // To start parallel workers for the sweep's count takes longer than to count.
+    connect.settings.emplace_back("min_parallel_table_scan_size", "1GB");
+  }
   if (role == SessionRole::kReader) {
     connect.application_name = "pgbackfill reader";
     // A window that is cut short is cut at its highest block, so scans must start at the front.
@@ -49,7 +53,7 @@ sql::ConnectOptions session_options(const EngineOptions& options, std::string_vi
     connect.application_name = "pgbackfill writer";
     // The batch and its ledger row are lost or kept together, and sweeps find what was lost.
     connect.settings.emplace_back("synchronous_commit", "off");
-    // The stage is never analyzed; a batch must not turn into a scan of the whole table.
+    // One plan for all batches, and never a scan of the whole table.
     connect.settings.emplace_back("enable_seqscan", "off");
     connect.settings.emplace_back("enable_mergejoin", "off");
     connect.settings.emplace_back("plan_cache_mode", "force_generic_plan");

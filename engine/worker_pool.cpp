@@ -22,7 +22,7 @@ namespace {
 
 /// One reader keeps this many writers busy: reading a row costs a small part of writing it.
 constexpr int kWritersPerReader = 2;
-constexpr std::int64_t kPollMicroseconds = 20'000;
+constexpr std::int64_t kPollMicroseconds = 5'000;
 
 /// Whether room must be made between the passes over its windows.
 bool needs_passes(const TableJob& job, const planner::RunOptions& run) {
@@ -177,6 +177,7 @@ void WorkerPool::Impl::write_loop(std::size_t index) {
                         fmt::format("worker {}", index + 1), stop, board, log);
     Inbox& inbox = writers[index]->inbox;
     requests.enqueue(index);
+    batches.connect();
     while (!ending()) {
       WindowPtr window;
       if (!inbox.wait_dequeue_timed(window, kPollMicroseconds)) continue;

@@ -17,6 +17,9 @@ constexpr double kIndexEntry = 2.2;
 /// What one more column adds to a row: a uuid, and the line pointer that the moved version takes.
 constexpr double kGrowthBytes = 20;
 constexpr double kPageBytes = 8168;
+/// Windows that each worker should find in a table, as far as batches stay worth their round trip.
+constexpr std::int64_t kWindowsPerWorker = 2;
+constexpr double kLeastRows = 100;
 /// Below this many blocks bloat does not matter and passes only add round trips.
 constexpr std::int64_t kSmallTableBlocks = 64;
 
@@ -49,7 +52,12 @@ WindowShape window_shape(const TableBackfill& table, const RunOptions& run,
   shape.groups = shape.passes > 1 ? kGroups : 1;
   const auto wanted = static_cast<double>(batch_rows) * shape.passes / per_block;
   const auto most = static_cast<double>(kMaxWindowRows) / shape.groups / per_block;
-  shape.group_blocks = std::max<std::int64_t>(1, std::llround(std::min(wanted, most)));
+  const double fair =
+      static_cast<double>(table.blocks) /
+      static_cast<double>(kWindowsPerWorker * std::max(1, run.workers) * shape.groups);
+  const double least = kLeastRows * shape.passes / per_block;
+  shape.group_blocks =
+      std::max<std::int64_t>(1, std::llround(std::min({wanted, most, std::max(fair, least)})));
   return shape;
 }
 

@@ -35,6 +35,7 @@ double rows_per_block(const TableBackfill& table);
 /// For batches of about `batch_rows` rows. The number of passes is `run.passes` where that is set;
 /// else what rows per block, indexes, growth per row and the fillfactor's room make cheapest (of 24
 /// rows a page with 9 indexes one row per pass, with 1 index two), 1 for tables of a few blocks.
+/// Windows of smaller tables are smaller, so that every worker gets some.
 WindowShape window_shape(const TableBackfill& table, const RunOptions& run,
                          std::int64_t batch_rows);
 

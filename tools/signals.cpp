@@ -1,6 +1,5 @@
 #include "tools/signals.hpp"
 
-#include <ctime>
 #include <pthread.h>
 #include <utility>
 
@@ -27,15 +26,18 @@ Signals::Signals(std::function<void(int)> on_signal) : on_signal_(std::move(on_s
 
 Signals::~Signals() {
   ending_ = true;
+  // Sent to the one thread that waits for it, it reaches nobody else.
+  pthread_kill(thread_.native_handle(), SIGTERM);
   thread_.join();
   pthread_sigmask(SIG_SETMASK, &former_mask_, nullptr);
 }
 
 void Signals::wait_loop() {
-  const timespec poll{0, 100'000'000};
   int count = 0;
-  while (!ending_) {
-    if (sigtimedwait(&signals_, nullptr, &poll) > 0) on_signal_(++count);
+  for (;;) {
+    const int signal = sigwaitinfo(&signals_, nullptr);
+    if (ending_) return;
+    if (signal > 0) on_signal_(++count);
   }
 }
 

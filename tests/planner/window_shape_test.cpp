@@ -52,6 +52,13 @@ TEST(WindowShape, WindowFitsInMemoryWhateverTheRowsPerPage) {
   }
 }
 
+TEST(WindowShape, EveryWorkerGetsWindowsOfAMiddlingTable) {
+  RunOptions run;
+  run.workers = 4;
+  const std::int64_t blocks = 8'000;
+  EXPECT_LE(window_shape(table(24.0 * blocks, blocks), run, 5000).blocks() * 8, blocks);
+}
+
 TEST(WindowShape, PassesMayBeSet) {
   RunOptions run;
   run.passes = 3;
