@@ -19,7 +19,7 @@ constexpr double kGrowthBytes = 20;
 constexpr double kPageBytes = 8168;
 /// Windows that each worker should find in a table, as far as batches stay worth their round trip.
 constexpr std::int64_t kWindowsPerWorker = 2;
-constexpr double kLeastRows = 100;
+constexpr double kLeastRows = 200;
 /// Below this many blocks bloat does not matter and passes only add round trips.
 constexpr std::int64_t kSmallTableBlocks = 64;
 
@@ -34,7 +34,8 @@ int choose_passes(const TableBackfill& table, double per_block) {
   const double room = per_block * (100.0 / table.fillfactor - 1) - grown;
   // Whole rows, so that no class holds more rows of a page than the others leave room for.
   const double at_once = std::max(std::round(least), std::floor(room));
-  return std::clamp(static_cast<int>(std::lround(per_block / at_once)), 1, kMaxPasses);
+  const double most = std::min<double>(kMaxPasses, table.estimated_rows / (kGroups * kLeastRows));
+  return std::max(1, static_cast<int>(std::lround(std::min(per_block / at_once, most))));
 }
 
 }  // namespace
