@@ -20,6 +20,8 @@ constexpr double kPageBytes = 8168;
 /// Windows that each worker should find in a table, as far as batches stay worth their round trip.
 constexpr std::int64_t kWindowsPerWorker = 2;
 constexpr double kLeastRows = 200;
+/// Below this many blocks a table is done before a second worker is of use; there are others.
+constexpr std::int64_t kSharedTableBlocks = 2048;
 /// Below this many blocks bloat does not matter and passes only add round trips.
 constexpr std::int64_t kSmallTableBlocks = 64;
 
@@ -57,8 +59,9 @@ WindowShape window_shape(const TableBackfill& table, const RunOptions& run,
       static_cast<double>(table.blocks) /
       static_cast<double>(kWindowsPerWorker * std::max(1, run.workers) * shape.groups);
   const double least = kLeastRows * shape.passes / per_block;
-  shape.group_blocks =
-      std::max<std::int64_t>(1, std::llround(std::min({wanted, most, std::max(fair, least)})));
+  shape.group_blocks = std::max<std::int64_t>(
+      1, std::llround(std::min(
+             {wanted, most, table.blocks < kSharedTableBlocks ? wanted : std::max(fair, least)})));
   return shape;
 }
 
