@@ -3,7 +3,6 @@
 #include "engine/retry_policy.hpp"
 #include "planner/batch_sql.hpp"
 #include "planner/splitter.hpp"
-#include "planner/window_shape.hpp"
 #include "sql/statements.hpp"
 
 #include <fmt/format.h>
@@ -312,8 +311,7 @@ std::vector<RangeRecord> BackfillRunner::split(const TableJob& job) {
                                   "current_setting('block_size')::bigint",
                                   {job.table.table.quoted()})
                                   .integer(0, 0);
-  const planner::WindowShape shape =
-      planner::window_shape(job.table, options_.run, job.sizer.rows());
+  const planner::WindowShape shape = job.shape(options_.run);
   // Enough ranges that every worker gets several, none smaller than a window.
   const std::int64_t fair = blocks / (std::int64_t{options_.run.workers} * 4);
   const std::int64_t per_range =

@@ -4,6 +4,7 @@
 #include "engine/ledger.hpp"
 #include "engine/resolver.hpp"
 #include "planner/plan.hpp"
+#include "planner/window_shape.hpp"
 
 #include <memory>
 #include <string>
@@ -26,6 +27,13 @@ struct TableJob {
         table(std::move(backfill)),
         resolver(table, spec),
         sizer(run.batch_time, run.batch_rows) {}
+
+  /// Of the table's windows in block order, for batches of the size reached so far.
+  planner::WindowShape shape(const planner::RunOptions& run) const {
+    planner::WindowShape shape = planner::window_shape(table, run, sizer.rows());
+    if (late) shape.passes = 1;
+    return shape;
+  }
 };
 
 /// A claimed range of a table.

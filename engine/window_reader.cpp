@@ -138,8 +138,7 @@ std::int64_t read_keys(sql::Connection& connection, Window& window, std::int64_t
 void block_window(sql::Connection& connection, Window& window, const ReadPosition& position,
                   const planner::RunOptions& run) {
   const TableBackfill& table = window.job->table;
-  window.shape = planner::window_shape(table, run, window.job->sizer.rows());
-  if (window.job->late) window.shape.passes = 1;
+  window.shape = window.job->shape(run);
   const std::int64_t lower = block_number(position.lower);
   const std::int64_t end = block_number(position.task.range.upper);
   window.bounds.upper = {std::to_string(std::min(end, lower + window.shape.blocks()))};

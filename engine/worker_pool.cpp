@@ -5,7 +5,6 @@
 #include "engine/retry_policy.hpp"
 #include "engine/session.hpp"
 #include "engine/window_reader.hpp"
-#include "planner/window_shape.hpp"
 
 #include <boost/thread/thread.hpp>
 #include <concurrentqueue/blockingconcurrentqueue.h>
@@ -26,8 +25,7 @@ constexpr std::int64_t kPollMicroseconds = 5'000;
 
 /// Whether room must be made between the passes over its windows.
 bool needs_passes(const TableJob& job, const planner::RunOptions& run) {
-  return job.table.order == planner::ReadOrder::kBlock && !job.late &&
-         planner::window_shape(job.table, run, job.sizer.rows()).passes > 1;
+  return job.table.order == planner::ReadOrder::kBlock && job.shape(run).passes > 1;
 }
 
 }  // namespace

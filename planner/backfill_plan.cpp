@@ -42,6 +42,14 @@ std::string input_type(const sql::Table& table, const std::string& column) {
   return found == nullptr ? "" : found->type;
 }
 
+/// What a row gets for which source_expression() is NULL. A parent's expression holds its constant
+/// already, for only the expression can tell a parent without a value from a missing one.
+Otherwise otherwise_of_null(const ValueSource& source) {
+  const bool held =
+      source.kind == SourceKind::kParent && source.otherwise.kind == Otherwise::Kind::kConstant;
+  return held ? Otherwise{} : source.otherwise;
+}
+
 Assignment tenant_assignment(const PlanContext& context, const TableWork& work) {
   const ValueSource& source = *work.source;
   Assignment assignment;
@@ -63,10 +71,7 @@ Assignment tenant_assignment(const PlanContext& context, const TableWork& work) 
       assignment.resolve = ResolveKind::kServer;
       break;
   }
-  // A parent's expression holds its constant already.
-  if (source.kind != SourceKind::kParent || source.otherwise.kind != Otherwise::Kind::kConstant) {
-    assignment.otherwise = source.otherwise;
-  }
+  assignment.otherwise = otherwise_of_null(source);
   if (source.kind != SourceKind::kSql) {
     assignment.input = source.key;
     assignment.input_type = input_type(*work.table, source.key);
@@ -277,13 +282,10 @@ std::string source_expression(const PlanContext& context, const TableWork& work)
 
 std::string filled_expression(const PlanContext& context, const TableWork& work) {
   const std::string expression = source_expression(context, work);
-  if (work.source->otherwise.kind != Otherwise::Kind::kConstant ||
-      work.source->kind == SourceKind::kParent) {
-    return expression;
-  }
+  const Otherwise otherwise = otherwise_of_null(*work.source);
+  if (otherwise.kind != Otherwise::Kind::kConstant) return expression;
   const std::string& type = work.column == nullptr ? context.tenant_type : work.column->type;
-  return fmt::format("COALESCE({}, {})", expression,
-                     constant_expression(work.source->otherwise.constant, type));
+  return fmt::format("COALESCE({}, {})", expression, constant_expression(otherwise.constant, type));
 }
 
 void plan_backfill(PlanContext& context) {

@@ -110,7 +110,8 @@ void plan_enum_indexes(PlanContext& context);
 void plan_enum_finish(PlanContext& context);
 void plan_enum_rename(PlanContext& context, const EnumWork& work);
 
-/// The value of a source as a scalar expression over the row t, without `otherwise`.
+/// The value of a source as a scalar expression over the row t, without `otherwise` except for the
+/// constant of a parent.
 std::string source_expression(const PlanContext& context, const TableWork& work);
 /// The same with `otherwise` where it is a constant.
 std::string filled_expression(const PlanContext& context, const TableWork& work);

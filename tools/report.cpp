@@ -108,13 +108,21 @@ std::string backfill_table(const JobState& state) {
   return columns(rows, 2);
 }
 
+template <typename T>
+nlohmann::ordered_json or_null(const std::optional<T>& value) {
+  return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
+}
+
+nlohmann::ordered_json text_or_null(const std::string& text) {
+  return text.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(text);
+}
+
 nlohmann::ordered_json job_json(const engine::JobRecord& job) {
   return {{"id", job.job_id},
           {"state", job.state},
           {"fingerprint", job.fingerprint},
           {"created", job.created},
-          {"finished", job.finished.empty() ? nlohmann::ordered_json(nullptr)
-                                            : nlohmann::ordered_json(job.finished)}};
+          {"finished", text_or_null(job.finished)}};
 }
 
 nlohmann::ordered_json stages_json(const JobState& state) {
@@ -129,11 +137,6 @@ nlohmann::ordered_json stages_json(const JobState& state) {
                     {"wal_bytes", wal_of(state, stage.stage)}});
   }
   return list;
-}
-
-template <typename T>
-nlohmann::ordered_json or_null(const std::optional<T>& value) {
-  return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
 }
 
 nlohmann::ordered_json tables_json(const JobState& state) {
@@ -180,10 +183,6 @@ std::string holders_text(const std::vector<engine::HorizonHolder>& holders) {
   return text;
 }
 
-nlohmann::ordered_json text_or_null(const std::string& text) {
-  return text.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(text);
-}
-
 nlohmann::ordered_json holders_json(const std::vector<engine::HorizonHolder>& holders) {
   auto list = nlohmann::ordered_json::array();
   for (const engine::HorizonHolder& holder : holders) {
@@ -196,8 +195,7 @@ nlohmann::ordered_json holders_json(const std::vector<engine::HorizonHolder>& ho
                     {"state", text_or_null(holder.state)},
                     {"xmin", holder.xmin},
                     {"age", holder.age},
-                    {"seconds", holder.seconds ? nlohmann::ordered_json(*holder.seconds)
-                                               : nlohmann::ordered_json(nullptr)}});
+                    {"seconds", or_null(holder.seconds)}});
   }
   return list;
 }

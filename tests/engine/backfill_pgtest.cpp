@@ -11,11 +11,6 @@ using engine::RunOutcome;
 using planner::Stage;
 
 constexpr int kRows = 6000;
-constexpr const char* kLookup = R"(
-[[lookup]]
-name = "team_orgs"
-file = "team_orgs.csv"
-)";
 
 struct DataPath {
   const char* name;
@@ -43,7 +38,7 @@ TEST_P(BackfillPaths, EveryRowGetsWhatOneStatementWouldGive) {
   const auto rows = count("SELECT count(*) FROM bookings");
   const auto before =
       value("SELECT md5(string_agg(b::text, ',' ORDER BY b::text)) FROM bookings AS b");
-  auto spec = job(std::string(kLookup) +
+  auto spec = job(std::string(kTeamLookup) +
                   "[[table]]\nname = \"bookings\"\n"
                   "value = { lookup = \"team_orgs\", key = \"team_id\" }\n");
   spec.run.method = std::string_view(path.method) == "copy" ? planner::MethodChoice::kCopy
@@ -96,7 +91,7 @@ TEST_F(Backfill, WhatItCostIsWrittenDown) {
   sql("CREATE TABLE bookings (booking_id integer PRIMARY KEY, team_id integer, note text);"
       "INSERT INTO bookings SELECT n, n % 20 + 1, repeat('x', 270) "
       "FROM generate_series(1, 10000) AS n; ANALYZE bookings");
-  const auto spec = job(std::string(kLookup) +
+  const auto spec = job(std::string(kTeamLookup) +
                         "[[table]]\nname = \"bookings\"\n"
                         "value = { lookup = \"team_orgs\", key = \"team_id\" }\n");
   run_until(spec, Stage::kBackfill);
@@ -129,7 +124,7 @@ TEST_F(Backfill, ParentsComeBeforeChildrenAndOtherwiseApplies) {
       "ANALYZE");
   for (const char* method : {"copy", "update"}) {
     SCOPED_TRACE(method);
-    auto spec = job(std::string(kLookup) + fmt::format(R"(
+    auto spec = job(std::string(kTeamLookup) + fmt::format(R"(
 [[table]]
 name = "photos"
 value = {{ parent = "bookings", via = "booking_id" }}
@@ -140,7 +135,7 @@ value = {{ parent = "teams", via = "team_id", otherwise = {{ constant = "{}" }} 
 name = "teams"
 value = {{ lookup = "team_orgs", key = "team_id" }}
 )",
-                                                       kDefaultOrg));
+                                                           kDefaultOrg));
     spec.run.method = std::string_view(method) == "copy" ? planner::MethodChoice::kCopy
                                                          : planner::MethodChoice::kUpdate;
     EXPECT_EQ(run(spec).outcome, RunOutcome::kDone);
@@ -206,7 +201,7 @@ TEST_F(Backfill, PartitionedTableGoesLeafByLeaf) {
       "CREATE TABLE events_2b PARTITION OF events_2 FOR VALUES WITH (MODULUS 2, REMAINDER 1);"
       "INSERT INTO events SELECT n, date '2024-01-01' + n % 730, n % 20 + 1 "
       "FROM generate_series(1, 4000) AS n");
-  EXPECT_EQ(run(job(std::string(kLookup) + R"(
+  EXPECT_EQ(run(job(std::string(kTeamLookup) + R"(
 [[table]]
 name = "events"
 value = { lookup = "team_orgs", key = "team_id" }
@@ -232,7 +227,7 @@ TEST_F(Backfill, EmptyTableAndFinishedJob) {
   create_organizations();
   write_team_lookup();
   sql("CREATE TABLE bookings (booking_id uuid PRIMARY KEY, team_id integer)");
-  const auto spec = job(std::string(kLookup) +
+  const auto spec = job(std::string(kTeamLookup) +
                         "[[table]]\nname = \"bookings\"\n"
                         "value = { lookup = \"team_orgs\", key = \"team_id\" }\n");
   EXPECT_EQ(run(spec).outcome, RunOutcome::kDone);
@@ -254,7 +249,7 @@ TEST_F(Backfill, RolesAndOrganizationInOneUpdatePerRow) {
       "INSERT INTO users SELECT n, n % 20 + 1, (ARRAY['user', 'admin', 'manager'])[n % 3 + 1]"
       "::user_role FROM generate_series(1, 3000) AS n;"
       "CREATE INDEX ix_users_role ON users (role)");
-  EXPECT_EQ(run(job(std::string(kLookup) + R"(
+  EXPECT_EQ(run(job(std::string(kTeamLookup) + R"(
 [[table]]
 name = "users"
 value = { lookup = "team_orgs", key = "team_id" }
@@ -314,7 +309,7 @@ TEST_F(Backfill, QuarantinedRowsAreListedAndHoldUpNotNull) {
   sql("CREATE TABLE bookings (booking_id integer PRIMARY KEY, team_id integer);"
       "INSERT INTO bookings SELECT n, CASE n WHEN 5 THEN 999 ELSE n % 20 + 1 END "
       "FROM generate_series(1, 500) AS n");
-  const auto spec = job(std::string(kLookup) +
+  const auto spec = job(std::string(kTeamLookup) +
                         "[[table]]\nname = \"bookings\"\nvalue = { lookup = \"team_orgs\", "
                         "key = \"team_id\", otherwise = \"quarantine\" }\n");
   EXPECT_EQ(run_until(spec, Stage::kBackfill).outcome, RunOutcome::kDone);
@@ -332,7 +327,7 @@ TEST_F(Backfill, ARowThatRefusesToBeUpdatedIsSetAside) {
       "INSERT INTO bookings SELECT n, n % 20 + 1, CASE n WHEN 77 THEN -1 ELSE n END "
       "FROM generate_series(1, 2000) AS n;"
       "ALTER TABLE bookings ADD CONSTRAINT positive CHECK (price > 0) NOT VALID");
-  const auto spec = job(std::string(kLookup) +
+  const auto spec = job(std::string(kTeamLookup) +
                         "[[table]]\nname = \"bookings\"\n"
                         "value = { lookup = \"team_orgs\", key = \"team_id\" }\n");
   EXPECT_EQ(run_until(spec, Stage::kBackfill).outcome, RunOutcome::kDone);
@@ -348,7 +343,7 @@ TEST_F(Backfill, ChangedFileIsRefusedWhileTheJobIsUnfinished) {
       "INSERT INTO bookings SELECT n, n FROM generate_series(1, 20) AS n");
   const std::string table = "[[table]]\nname = \"bookings\"\nvalue = ";
   const auto spec =
-      job(std::string(kLookup) + table + "{ lookup = \"team_orgs\", key = \"team_id\" }\n");
+      job(std::string(kTeamLookup) + table + "{ lookup = \"team_orgs\", key = \"team_id\" }\n");
   run_until(spec, Stage::kExpand);
   try {
     run(job(table + "{ constant = \"00000000-0000-0000-0000-000000000101\" }\n"));

@@ -84,6 +84,11 @@ std::string JobTest::team_org(std::string_view team) {
                      team);
 }
 
+std::int64_t JobTest::wrong_rows() {
+  return count("SELECT count(*) FROM bookings WHERE org_id IS DISTINCT FROM " +
+               team_org("team_id"));
+}
+
 std::int64_t JobTest::count(std::string_view query) { return sql(query).integer(0, 0); }
 
 std::int64_t JobTest::ledger_rows(std::string_view step_id) {

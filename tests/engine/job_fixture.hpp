@@ -18,6 +18,10 @@ class JobTest : public PgTest {
  protected:
   static constexpr std::string_view kDefaultOrg = "00000000-0000-0000-0000-000000000001";
 
+  /// What a migration file says to use write_team_lookup().
+  static constexpr std::string_view kTeamLookup =
+      "[[lookup]]\nname = \"team_orgs\"\nfile = \"team_orgs.csv\"\n";
+
   void SetUp() override;
   void TearDown() override;
 
@@ -33,6 +37,8 @@ class JobTest : public PgTest {
   void write_team_lookup();
   /// What that lookup gives, as SQL over column `team`.
   static std::string team_org(std::string_view team);
+  /// Rows of bookings that have another organization than it gives, or none.
+  std::int64_t wrong_rows();
   std::int64_t count(std::string_view query);
   /// Sum of the ledger's row counts of a backfill step.
   std::int64_t ledger_rows(std::string_view step_id);
