@@ -1,4 +1,4 @@
-#include "engine/resolver.hpp"
+#include "engine/backfill/resolver.hpp"
 #include "sql/binary_codec.hpp"
 
 #include <benchmark/benchmark.h>

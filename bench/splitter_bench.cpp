@@ -1,5 +1,5 @@
-#include "engine/window.hpp"
-#include "planner/splitter.hpp"
+#include "engine/backfill/window.hpp"
+#include "planner/backfill/splitter.hpp"
 
 #include <benchmark/benchmark.h>
 

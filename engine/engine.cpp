@@ -1,10 +1,10 @@
 #include "engine/engine.hpp"
 
 #include "engine/job.hpp"
-#include "engine/ledger.hpp"
+#include "engine/ledger/ledger.hpp"
 #include "engine/retry_policy.hpp"
 #include "engine/session.hpp"
-#include "planner/migration_file.hpp"
+#include "planner/file/migration_file.hpp"
 #include "sql/catalog.hpp"
 
 #include <fmt/format.h>

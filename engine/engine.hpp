@@ -3,8 +3,8 @@
 #include "engine/progress.hpp"
 #include "engine/stop.hpp"
 #include "planner/job_spec.hpp"
-#include "planner/plan.hpp"
-#include "planner/preflight.hpp"
+#include "planner/plan/plan.hpp"
+#include "planner/preflight/preflight.hpp"
 #include "sql/connection.hpp"
 
 #include <functional>

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "engine/backfill_runner.hpp"
-#include "engine/ddl_runner.hpp"
+#include "engine/backfill/backfill_runner.hpp"
+#include "engine/ddl/ddl_runner.hpp"
 #include "engine/engine.hpp"
-#include "engine/ledger.hpp"
+#include "engine/ledger/ledger.hpp"
 
 #include <vector>
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "engine/mutex.hpp"
-#include "planner/plan.hpp"
+#include "planner/plan/plan.hpp"
 
 #include <cstdint>
 #include <string>

@@ -56,7 +56,7 @@ struct IndexSpec {
 };
 
 struct TableSpec {
-  std::string name;              ///< as written: `name` or `schema.name`
+  std::string name;  ///< as written: `name` or `schema.name`
   /// Not given or true: a missing table is an error. false: it is reported and skipped.
   std::optional<bool> required;
   std::optional<ValueSource> value;  ///< not given: the tenant's value
@@ -74,9 +74,9 @@ struct EnsureSpec {
 struct TenantSpec {
   std::string column = "org_id";
   std::string type = "uuid";
-  std::string references_table;   ///< as written before the parenthesis
+  std::string references_table;  ///< as written before the parenthesis
   std::string references_column;
-  std::string on_delete = "no action";   ///< no action | restrict (cascade and set … are refused)
+  std::string on_delete = "no action";  ///< no action | restrict (cascade and set … are refused)
   std::optional<ValueSource> value;
   std::string foreign_key = "fk_{table}_{column}_{references}";  ///< placeholders as shown
   std::string index = "ix_{table}_{column}";
@@ -85,12 +85,12 @@ struct TenantSpec {
 
 struct LookupSpec {
   std::string name;
-  std::string file;               ///< as written
-  std::string key_header;         ///< header of the column that is not the tenant column
+  std::string file;        ///< as written
+  std::string key_header;  ///< header of the column that is not the tenant column
   std::string value_header;
   std::vector<std::pair<std::string, std::string>> entries;  ///< key, value; keys distinct
-  std::vector<int> lines;         ///< line in the CSV of each entry
-  Position position;              ///< in the migration file
+  std::vector<int> lines;                                    ///< line in the CSV of each entry
+  Position position;                                         ///< in the migration file
 };
 
 struct EnumSpec {
@@ -119,7 +119,7 @@ enum class HeldHorizon {
 
 /// [run]: how to go about it. Not part of what the job is, so it may differ from run to run.
 struct RunOptions {
-  int workers = 4;                ///< writer connections, 1 to 256
+  int workers = 4;  ///< writer connections, 1 to 256
   MethodChoice method = MethodChoice::kAuto;
   OrderChoice order = OrderChoice::kAuto;
   bool online = true;
@@ -135,11 +135,11 @@ struct RunOptions {
 /// A migration file, read and checked in itself (not yet against a database).
 struct JobSpec {
   std::string file;
-  std::string dsn;                ///< [database] dsn; may hold a password, never printed or stored
+  std::string dsn;  ///< [database] dsn; may hold a password, never printed or stored
   std::string schema = "public";
   RunOptions run;
   std::vector<EnsureSpec> ensure;
-  std::optional<TenantSpec> tenant;   ///< may be absent when only enums are converted
+  std::optional<TenantSpec> tenant;  ///< may be absent when only enums are converted
   std::vector<LookupSpec> lookups;
   std::vector<TableSpec> tables;
   std::vector<EnumSpec> enums;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "planner/job_spec.hpp"
-#include "planner/plan.hpp"
+#include "planner/plan/plan.hpp"
 #include "sql/catalog.hpp"
 
 #include <optional>

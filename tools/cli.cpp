@@ -1,7 +1,7 @@
 #include "tools/cli.hpp"
 
 #include "engine/engine.hpp"
-#include "planner/migration_file.hpp"
+#include "planner/file/migration_file.hpp"
 #include "tools/commands.hpp"
 #include "tools/connection_advice.hpp"
 #include "tools/signals.hpp"

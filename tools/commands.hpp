@@ -1,8 +1,8 @@
 #pragma once
 
 #include "planner/job_spec.hpp"
-#include "planner/plan.hpp"
-#include "planner/preflight.hpp"
+#include "planner/plan/plan.hpp"
+#include "planner/preflight/preflight.hpp"
 #include "tools/console.hpp"
 
 #include <chrono>

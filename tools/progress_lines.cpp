@@ -1,6 +1,6 @@
 #include "tools/progress_lines.hpp"
 
-#include "planner/plan.hpp"
+#include "planner/plan/plan.hpp"
 #include "tools/number_text.hpp"
 
 #include <fmt/format.h>

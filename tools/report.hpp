@@ -1,8 +1,8 @@
 #pragma once
 
+#include "engine/backfill/horizon.hpp"
 #include "engine/engine.hpp"
-#include "engine/horizon.hpp"
-#include "engine/ledger.hpp"
+#include "engine/ledger/ledger.hpp"
 
 #include <optional>
 #include <string>

@@ -1,7 +1,7 @@
 #include "engine/engine.hpp"
 #include "engine/progress.hpp"
 #include "engine/stop.hpp"
-#include "planner/migration_file.hpp"
+#include "planner/file/migration_file.hpp"
 #include "tools/cli.hpp"
 #include "tools/commands.hpp"
 #include "tools/progress_display.hpp"

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "engine/ledger.hpp"
-#include "planner/plan.hpp"
+#include "engine/ledger/ledger.hpp"
+#include "planner/plan/plan.hpp"
 
 #include <optional>
 #include <string_view>

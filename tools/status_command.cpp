@@ -1,6 +1,6 @@
 #include "engine/engine.hpp"
 #include "engine/stop.hpp"
-#include "planner/migration_file.hpp"
+#include "planner/file/migration_file.hpp"
 #include "tools/cli.hpp"
 #include "tools/commands.hpp"
 #include "tools/report.hpp"

@@ -1,6 +1,6 @@
 #include "engine/engine.hpp"
-#include "engine/verifier.hpp"
-#include "planner/migration_file.hpp"
+#include "engine/verify/verifier.hpp"
+#include "planner/file/migration_file.hpp"
 #include "tools/cli.hpp"
 #include "tools/commands.hpp"
 #include "tools/verify_report.hpp"

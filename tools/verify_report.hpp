@@ -1,6 +1,6 @@
 #pragma once
 
-#include "engine/verifier.hpp"
+#include "engine/verify/verifier.hpp"
 
 #include <string>
 

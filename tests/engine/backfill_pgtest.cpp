@@ -1,4 +1,4 @@
-#include "planner/migration_file.hpp"
+#include "planner/file/migration_file.hpp"
 #include "tests/engine/job_fixture.hpp"
 
 #include <fmt/format.h>

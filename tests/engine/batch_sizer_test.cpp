@@ -1,6 +1,6 @@
-#include "engine/batch_sizer.hpp"
+#include "engine/backfill/batch_sizer.hpp"
 
-#include "planner/window_shape.hpp"
+#include "planner/backfill/window_shape.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "engine/horizon.hpp"
+#include "engine/backfill/horizon.hpp"
 #include "tests/engine/job_fixture.hpp"
 #include "tests/support/temp_cluster.hpp"
 

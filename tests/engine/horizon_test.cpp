@@ -1,4 +1,4 @@
-#include "engine/horizon.hpp"
+#include "engine/backfill/horizon.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

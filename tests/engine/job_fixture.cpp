@@ -1,6 +1,6 @@
 #include "tests/engine/job_fixture.hpp"
 
-#include "planner/migration_file.hpp"
+#include "planner/file/migration_file.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "engine/verifier.hpp"
+#include "engine/verify/verifier.hpp"
 #include "tests/support/pg_fixture.hpp"
 
 #include <gmock/gmock.h>

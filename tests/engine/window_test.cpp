@@ -1,4 +1,4 @@
-#include "engine/window.hpp"
+#include "engine/backfill/window.hpp"
 
 #include <gtest/gtest.h>
 

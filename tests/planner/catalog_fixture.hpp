@@ -1,6 +1,6 @@
 #pragma once
 
-#include "planner/preflight.hpp"
+#include "planner/preflight/preflight.hpp"
 #include "sql/catalog.hpp"
 #include "tests/planner/migration_fixture.hpp"
 

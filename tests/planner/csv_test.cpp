@@ -1,6 +1,6 @@
-#include "planner/csv.hpp"
+#include "planner/file/csv.hpp"
 
-#include "planner/lookup_file.hpp"
+#include "planner/file/lookup_file.hpp"
 #include "tests/planner/scratch_directory.hpp"
 
 #include <gmock/gmock.h>

@@ -1,6 +1,6 @@
 #include "planner/job_spec.hpp"
 
-#include "planner/sql_expression.hpp"
+#include "planner/file/sql_expression.hpp"
 #include "planner/sql_type.hpp"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-#include "planner/migration_file.hpp"
+#include "planner/file/migration_file.hpp"
 
 #include "tests/planner/migration_fixture.hpp"
 

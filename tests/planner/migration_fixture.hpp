@@ -1,6 +1,6 @@
 #pragma once
 
-#include "planner/migration_file.hpp"
+#include "planner/file/migration_file.hpp"
 #include "tests/planner/scratch_directory.hpp"
 
 #include <gmock/gmock.h>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "planner/plan.hpp"
-#include "planner/preflight.hpp"
+#include "planner/plan/plan.hpp"
+#include "planner/preflight/preflight.hpp"
 #include "sql/catalog.hpp"
 #include "tests/support/pg_fixture.hpp"
 

@@ -1,4 +1,4 @@
-#include "planner/plan.hpp"
+#include "planner/plan/plan.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

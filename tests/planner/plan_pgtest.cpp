@@ -1,4 +1,4 @@
-#include "planner/plan.hpp"
+#include "planner/plan/plan.hpp"
 #include "tests/planner/plan_fixture.hpp"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-#include "planner/preflight.hpp"
+#include "planner/preflight/preflight.hpp"
 #include "tests/planner/plan_fixture.hpp"
 
 #include <gmock/gmock.h>

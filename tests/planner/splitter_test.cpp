@@ -1,4 +1,4 @@
-#include "planner/splitter.hpp"
+#include "planner/backfill/splitter.hpp"
 
 #include <gtest/gtest.h>
 

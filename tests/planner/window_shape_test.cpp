@@ -1,4 +1,4 @@
-#include "planner/window_shape.hpp"
+#include "planner/backfill/window_shape.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,347 @@
+#include "engine/backfill/backfill_runner.hpp"
+
+#include "engine/retry_policy.hpp"
+#include "planner/backfill/batch_sql.hpp"
+#include "planner/backfill/splitter.hpp"
+#include "sql/statements.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace pgbackfill::engine {
+namespace {
+
+using planner::Method;
+using planner::ReadOrder;
+
+/// A sweep finds what moved or came while the pass before was under way; each finds less. That
+/// many mean that somebody keeps writing rows without the column.
+constexpr int kMaxRounds = 50;
+/// The sweep from which on the server computes the values: its UPDATE waits for a row that is being
+/// changed and takes the new version, while a copied batch passes such a row by.
+constexpr int kFirstLateRound = 2;
+/// How long the coordinator waits for a table that somebody keeps locked.
+constexpr std::chrono::minutes kLockBudget{10};
+/// How often what was spent is written down; a killed run loses as much of it.
+constexpr std::chrono::seconds kAccountInterval{2};
+constexpr std::int64_t kWindowsPerRange = 8;
+constexpr std::int64_t kRowsPerKeyRange = 100'000;
+constexpr std::int64_t kKeySampleRows = 30'000;
+
+planner::TableBackfill data_path(planner::TableBackfill table) {
+  // What the catalog method filled needs no pass, but a sweep must be able to write.
+  if (table.method == Method::kCatalog) table.method = Method::kCopy;
+  return table;
+}
+
+std::vector<RangeRecord> records(const std::vector<planner::Bounds>& bounds) {
+  std::vector<RangeRecord> ranges;
+  for (const planner::Bounds& bound : bounds) {
+    RangeRecord range;
+    range.lower = bound.lower;
+    range.upper = bound.upper;
+    ranges.push_back(std::move(range));
+  }
+  return ranges;
+}
+
+std::int64_t rows_of(const std::vector<RangeRecord>& ranges) {
+  std::int64_t rows = 0;
+  for (const RangeRecord& range : ranges) rows += range.rows;
+  return rows;
+}
+
+}  // namespace
+
+BackfillRunner::BackfillRunner(const planner::JobSpec& spec, const planner::Plan& plan,
+                               const EngineOptions& options, int job_id,
+                               sql::Connection& coordinator, ProgressBoard& board, StopSignal& stop,
+                               LogSink log)
+    : spec_(spec),
+      plan_(plan),
+      options_(options),
+      job_id_(job_id),
+      connection_(coordinator),
+      ledger_(coordinator),
+      board_(board),
+      stop_(stop),
+      log_(std::move(log)) {}
+
+BackfillRunner::~BackfillRunner() = default;
+
+bool BackfillRunner::run() {
+  std::set<std::string> done;
+  for (const StepRecord& record : ledger_.steps(job_id_)) {
+    if (record.state == "done") done.insert(record.step_id);
+  }
+  std::vector<Table> tables;
+  for (const planner::Step& step : plan_.steps) {
+    if (step.kind != planner::StepKind::kBackfill) continue;
+    Table table;
+    table.step = &step;
+    if (done.contains(step.id)) table.state = State::kDone;
+    tables.push_back(std::move(table));
+  }
+  return drive(std::move(tables));
+}
+
+bool BackfillRunner::sweep(const std::vector<std::string>& step_ids) {
+  std::vector<Table> tables;
+  for (const std::string& id : step_ids) {
+    Table table;
+    table.step = plan_.step(id);
+    table.sweep_only = true;
+    if (table.step != nullptr && table.step->backfill) tables.push_back(std::move(table));
+  }
+  return drive(std::move(tables));
+}
+
+bool BackfillRunner::drive(std::vector<Table> tables) {
+  const auto unfinished = [](const Table& table) { return table.state != State::kDone; };
+  if (std::none_of(tables.begin(), tables.end(), unfinished)) return true;
+  wal_position_ = ledger_.wal_position();
+  auto accounted = std::chrono::steady_clock::now();
+  WorkerPool pool(options_, plan_.schema, job_id_, board_, stop_, log_);
+  while (!stop_.draining()) {
+    start_ready(tables, pool);
+    if (std::chrono::steady_clock::now() - accounted > kAccountInterval) {
+      account_wal();
+      accounted = std::chrono::steady_clock::now();
+    }
+    if (std::none_of(tables.begin(), tables.end(), unfinished)) return true;
+    PoolEvent event;
+    if (!pool.wait(event, std::chrono::milliseconds(100))) continue;
+    if (event.kind == PoolEvent::Kind::kFailed) std::rethrow_exception(event.error);
+    for (Table& table : tables) {
+      if (table.job != event.job) continue;
+      if (--table.outstanding == 0) advance(table, pool);
+    }
+  }
+  return false;
+}
+
+void BackfillRunner::start_ready(std::vector<Table>& tables, WorkerPool& pool) {
+  const auto done = [&](const std::string& id) {
+    return std::none_of(tables.begin(), tables.end(), [&](const Table& table) {
+      return table.step->id == id && table.state != State::kDone;
+    });
+  };
+  // A table may complete at once (nothing to do) and so free another before it in the list.
+  for (bool again = true; again && !stop_.draining();) {
+    again = false;
+    for (Table& table : tables) {
+      if (table.state != State::kWaiting) continue;
+      const auto& after = table.step->after;
+      if (!std::all_of(after.begin(), after.end(), done)) continue;
+      start(table, pool);
+      again = again || table.state == State::kDone;
+    }
+  }
+}
+
+void BackfillRunner::start(Table& table, WorkerPool& pool) {
+  const planner::TableBackfill& backfill = *table.step->backfill;
+  if (!table.sweep_only && backfill.method == Method::kCatalog) {
+    complete(table);
+    return;
+  }
+  table.state = State::kRunning;
+  table.job = std::make_shared<TableJob>(table.step->id, data_path(backfill), spec_, options_.run);
+  if (!table.sweep_only) ledger_.step_running(job_id_, table.step->id);
+  table.round = ledger_.latest_round(job_id_, table.step->id);
+  auto ranges = table.round >= 0 ? ledger_.ranges(job_id_, table.step->id, table.round)
+                                 : std::vector<RangeRecord>{};
+  TableProgress progress;
+  progress.step_id = table.step->id;
+  progress.table = table.step->table;
+  progress.estimated_rows = backfill.estimated_rows;
+  for (int round = 0; round <= table.round; ++round) {
+    progress.rows += rows_of(ledger_.ranges(job_id_, table.step->id, round));
+  }
+  board_.table_started(progress);
+  accounted_rows_[table.step->id] = progress.rows;
+  measure(*table.step);
+  if (table.round < 0 && !table.sweep_only) {
+    table.round = 0;
+    ranges = ledger_.add_ranges(job_id_, table.step->id, 0, split(*table.job));
+  }
+  start_round(table, pool, std::move(ranges));
+}
+
+void BackfillRunner::start_round(Table& table, WorkerPool& pool, std::vector<RangeRecord> ranges) {
+  const auto total = static_cast<std::int64_t>(ranges.size());
+  std::erase_if(ranges, [](const RangeRecord& range) { return range.done; });
+  table.outstanding = static_cast<std::int64_t>(ranges.size());
+  board_.round_started(table.step->id, table.round, total, total - table.outstanding);
+  for (RangeRecord& range : ranges) pool.add({table.job, std::move(range)});
+  if (table.outstanding == 0) advance(table, pool);
+}
+
+/// A round is over. One statement, hence one snapshot, tells whether any row still lacks its
+/// value: rows that moved between the windows of a round are seen.
+void BackfillRunner::advance(Table& table, WorkerPool& pool) {
+  const std::int64_t pending = ask(planner::count_pending(table.job->table)).integer(0, 0);
+  if (pending == 0) {
+    complete(table);
+    return;
+  }
+  // A sweep of an earlier run says nothing: what it found without a value may have one now.
+  if (table.swept &&
+      ask(planner::count_computable(table.job->table)).integer(0, 0) <= set_aside(*table.step)) {
+    leave_rest(table, pending);
+    complete(table);
+    return;
+  }
+  if (++table.round > kMaxRounds) {
+    throw std::runtime_error(fmt::format(
+        "{}: still {} rows without a value after {} sweeps; something keeps writing them. Find "
+        "it (a bulk load, a session with session_replication_role = replica?) and run again",
+        table.job->table.table.display(), pending, kMaxRounds));
+  }
+  planner::TableBackfill rest = table.job->table;
+  rest.estimated_rows = static_cast<double>(pending);
+  // Only a copied batch can tell which of its rows the server refuses.
+  const bool late = table.round >= kFirstLateRound && set_aside(*table.step) == 0;
+  if (late) rest.method = Method::kUpdate;
+  table.job = std::make_shared<TableJob>(table.step->id, std::move(rest), spec_, options_.run);
+  table.job->late = late;
+  table.swept = true;
+  start_round(table, pool,
+              ledger_.add_ranges(job_id_, table.step->id, table.round, split(*table.job)));
+}
+
+void BackfillRunner::account_wal() {
+  std::map<std::string, std::int64_t> gained;
+  std::int64_t all = 0;
+  for (const TableProgress& table : board_.snapshot().tables) {
+    std::int64_t& before = accounted_rows_[table.step_id];
+    gained[table.step_id] = table.rows - before;
+    all += table.rows - before;
+    before = table.rows;
+  }
+  if (all == 0) return;
+  const std::int64_t position = ledger_.wal_position();
+  const auto bytes = static_cast<double>(position - wal_position_);
+  wal_position_ = position;
+  for (const auto& [step_id, rows] : gained) {
+    const double share = static_cast<double>(rows) / static_cast<double>(all);
+    if (rows > 0) ledger_.add_wal(job_id_, step_id, std::llround(bytes * share));
+  }
+}
+
+void BackfillRunner::measure(const planner::Step& step) {
+  ask(std::string(sql::statement("ledger_measure")),
+      {std::to_string(job_id_), step.id, step.backfill->table.quoted()});
+}
+
+void BackfillRunner::complete(Table& table) {
+  table.state = State::kDone;
+  if (table.job) {
+    account_wal();
+    measure(*table.step);
+  }
+  board_.table_ended(table.step->id);
+  if (table.sweep_only) return;
+  ledger_.step_done(job_id_, table.step->id);
+  board_.step_ended(table.step->title, true);
+}
+
+/// Rows that no sweep could fill: their source has no value for them, or they were set aside.
+void BackfillRunner::leave_rest(const Table& table, std::int64_t pending) {
+  const planner::TableBackfill& backfill = table.job->table;
+  const auto sets_aside = [](const planner::Assignment& assignment) {
+    return assignment.otherwise.kind == planner::Otherwise::Kind::kQuarantine;
+  };
+  const std::string name = backfill.table.display();
+  if (std::any_of(backfill.assignments.begin(), backfill.assignments.end(), sets_aside)) {
+    ask(fmt::format("INSERT INTO pgbackfill.quarantine "
+                    "(job_id, step_id, table_name, row_key, message) "
+                    "SELECT $1::integer, $2, $3, {}, $4 FROM {} AS t WHERE {} "
+                    "ON CONFLICT DO NOTHING",
+                    planner::row_label(backfill), backfill.table.quoted(),
+                    planner::pending_predicate(backfill)),
+        {std::to_string(job_id_), table.step->id, name, "no value: the key is NULL or not found"});
+    log_(LogLevel::kWarning,
+         fmt::format("{}: {} rows have no value and are listed in pgbackfill.quarantine; NOT NULL "
+                     "waits until they have one",
+                     name, pending));
+    return;
+  }
+  if (set_aside(*table.step) >= pending) return;
+  const sql::Result keys = ask(planner::pending_keys(backfill, 5));
+  std::vector<std::string> examples;
+  for (int row = 0; row < keys.rows(); ++row) examples.emplace_back(keys.text(row, 0));
+  throw std::runtime_error(fmt::format(
+      "{}: {} rows have no value (key NULL or not found), for example {}. Give them one, or say "
+      "in the migration file what they get (otherwise = …), and run again",
+      name, pending, fmt::join(examples, "; ")));
+}
+
+std::int64_t BackfillRunner::set_aside(const planner::Step& step) {
+  return ask("SELECT count(*) FROM pgbackfill.quarantine "
+             "WHERE job_id = $1::integer AND step_id = $2",
+             {std::to_string(job_id_), step.id})
+      .integer(0, 0);
+}
+
+sql::Result BackfillRunner::ask(const std::string& statement, const sql::Params& params) {
+  Backoff backoff(std::chrono::milliseconds(100), std::chrono::milliseconds(5000),
+                  std::random_device{}());
+  const auto give_up = std::chrono::steady_clock::now() + kLockBudget;
+  for (;;) {
+    try {
+      return connection_.execute(statement, params);
+    } catch (const sql::Error& error) {
+      const bool passes =
+          classify(error.sqlstate(), error.connection_lost()) == Disposition::kRetry;
+      if (!passes || std::chrono::steady_clock::now() > give_up) throw;
+      log_(LogLevel::kWarning, fmt::format("{}; trying again", error.what()));
+      if (!stop_.sleep(backoff.next())) throw;
+    }
+  }
+}
+
+std::vector<RangeRecord> BackfillRunner::split(const TableJob& job) {
+  if (job.table.order == ReadOrder::kKey) return split_by_key(job);
+  const std::int64_t blocks = ask("SELECT pg_relation_size($1::regclass) / "
+                                  "current_setting('block_size')::bigint",
+                                  {job.table.table.quoted()})
+                                  .integer(0, 0);
+  const planner::WindowShape shape = job.shape(options_.run);
+  // Enough ranges that every worker gets several, none smaller than a window.
+  const std::int64_t fair = blocks / (std::int64_t{options_.run.workers} * 4);
+  const std::int64_t per_range =
+      std::clamp(fair, shape.blocks(), shape.blocks() * kWindowsPerRange);
+  return records(planner::split_blocks(blocks, per_range));
+}
+
+std::vector<RangeRecord> BackfillRunner::split_by_key(const TableJob& job) {
+  const auto wanted = static_cast<std::int64_t>(job.table.estimated_rows) / kRowsPerKeyRange + 1;
+  const std::int64_t pieces =
+      std::min(planner::kMaxRanges, job.table.estimated_rows < 10'000
+                                        ? 1
+                                        : std::max(wanted, std::int64_t{options_.run.workers} * 4));
+  const std::string& type = job.table.key.at(0).type;
+  const bool integer = type == "integer" || type == "bigint" || type == "smallint";
+  if (job.table.key.size() == 1 && integer) {
+    const sql::Result extent = ask(planner::key_extent(job.table));
+    if (extent.is_null(0, 0)) return {};
+    return records(planner::split_integers(extent.integer(0, 0), extent.integer(0, 1), pieces));
+  }
+  const sql::Result keys = ask(planner::key_boundaries(job.table, pieces, kKeySampleRows));
+  std::vector<std::vector<std::string>> boundaries;
+  for (int row = 0; row < keys.rows(); ++row) {
+    std::vector<std::string> key;
+    for (int column = 0; column < keys.columns(); ++column) {
+      key.emplace_back(keys.text(row, column));
+    }
+    boundaries.push_back(std::move(key));
+  }
+  return records(planner::split_at(boundaries));
+}
+
+}  // namespace pgbackfill::engine

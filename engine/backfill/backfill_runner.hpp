@@ -1,0 +1,74 @@
+#pragma once
+
+#include "engine/backfill/table_job.hpp"
+#include "engine/backfill/worker_pool.hpp"
+#include "engine/engine.hpp"
+#include "engine/ledger/ledger.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace pgbackfill::engine {
+
+/// Runs the backfill steps of a plan: splits tables into ranges (or takes up those of the
+/// ledger), feeds them to the worker pool in the order that the steps' dependencies allow, and
+/// sweeps each table until no row lacks its value. Uses the coordinator's connection; one owner
+/// thread.
+class BackfillRunner {
+ public:
+  BackfillRunner(const planner::JobSpec& spec, const planner::Plan& plan,
+                 const EngineOptions& options, int job_id, sql::Connection& coordinator,
+                 ProgressBoard& board, StopSignal& stop, LogSink log);
+  ~BackfillRunner();
+
+  /// All backfill steps not yet done in the ledger. False when stopped before the end.
+  bool run();
+  /// Fills rows that slipped in afterwards (a constraint found them). False when stopped.
+  bool sweep(const std::vector<std::string>& step_ids);
+
+ private:
+  enum class State { kWaiting, kRunning, kDone };
+  struct Table {
+    const planner::Step* step = nullptr;
+    std::shared_ptr<TableJob> job;
+    State state = State::kWaiting;
+    int round = -1;
+    bool swept = false;            ///< this run began a round of its own after the first
+    std::int64_t outstanding = 0;  ///< ranges of the round not yet done
+    bool sweep_only = false;
+  };
+
+  bool drive(std::vector<Table> tables);
+  void start_ready(std::vector<Table>& tables, WorkerPool& pool);
+  void start(Table& table, WorkerPool& pool);
+  void start_round(Table& table, WorkerPool& pool, std::vector<RangeRecord> ranges);
+  void advance(Table& table, WorkerPool& pool);
+  void complete(Table& table);
+  /// Notes how large the step's table is.
+  void measure(const planner::Step& step);
+  /// Shares the WAL written since the last call out among the tables that gained rows.
+  void account_wal();
+  /// Runs a statement that may have to wait for a table lock, again and again where it must.
+  sql::Result ask(const std::string& statement, const sql::Params& params = {});
+  std::vector<RangeRecord> split(const TableJob& job);
+  std::vector<RangeRecord> split_by_key(const TableJob& job);
+  void leave_rest(const Table& table, std::int64_t pending);
+  /// How many rows of the step are in quarantine.
+  std::int64_t set_aside(const planner::Step& step);
+
+  const planner::JobSpec& spec_;
+  const planner::Plan& plan_;
+  const EngineOptions& options_;
+  const int job_id_;
+  sql::Connection& connection_;
+  Ledger ledger_;
+  ProgressBoard& board_;
+  StopSignal& stop_;
+  LogSink log_;
+  std::int64_t wal_position_ = 0;  ///< up to where WAL is accounted for
+  std::map<std::string, std::int64_t> accounted_rows_;
+};
+
+}  // namespace pgbackfill::engine

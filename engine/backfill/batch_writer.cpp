@@ -1,0 +1,265 @@
+#include "engine/backfill/batch_writer.hpp"
+
+#include "engine/session.hpp"
+#include "planner/backfill/batch_sql.hpp"
+#include "sql/binary_codec.hpp"
+#include "sql/copy_stream.hpp"
+#include "sql/identifier.hpp"
+
+#include <fmt/format.h>
+
+namespace pgbackfill::engine {
+namespace {
+
+using planner::Method;
+using planner::ReadOrder;
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+/// How long one batch may go on failing for a reason that usually passes.
+constexpr std::chrono::minutes kRetryBudget{10};
+constexpr std::string_view kWrite = "pgbackfill_write";
+
+std::string tid(std::int64_t block) { return fmt::format("({},0)", block); }
+
+std::string literals(const sql::Params& params) {
+  std::string list;
+  for (const auto& param : params) {
+    if (!list.empty()) list += ", ";
+    list += param ? sql::quote_literal(*param) : "NULL";
+  }
+  return list;
+}
+
+}  // namespace
+
+BatchWriter::BatchWriter(sql::ConnectOptions options, int job_id, std::string owner,
+                         StopSignal& stop, ProgressBoard& board, LogSink log)
+    : job_id_(job_id),
+      owner_(std::move(owner)),
+      stop_(stop),
+      board_(board),
+      log_(log),
+      session_(std::move(options), stop, log),
+      backoff_(milliseconds(50), milliseconds(5000), std::random_device{}()) {}
+
+void BatchWriter::connect() noexcept {
+  try {
+    session_.get();
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): write() tries again
+  }
+}
+
+bool BatchWriter::write(const Window& window) {
+  const std::vector<Batch> batches = make_batches(window, window.job->sizer.rows());
+  std::deque<Batch> pending(batches.begin(), batches.end());
+  bool marked = false;
+  while (!pending.empty()) {
+    if (stop_.draining()) return false;
+    const bool final = pending.size() == 1;
+    try {
+      const auto started = Clock::now();
+      const std::int64_t rows = run(window, pending.front(), {final, final && window.last});
+      board_.batch(window.job->step_id, rows);
+      const bool waited = failing_since_.has_value();
+      if (!waited) {
+        window.job->sizer.measured(
+            static_cast<std::int64_t>(pending.front().rows.size()),
+            std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started));
+      }
+      failing_since_.reset();
+      backoff_.reset();
+      pending.pop_front();
+      marked = final;
+    } catch (const sql::Error& error) {
+      if (stop_.cancelling()) return false;
+      handle(error, window, pending);
+    }
+  }
+  while (!marked && window.last) {
+    try {
+      mark(window);
+      marked = true;
+    } catch (const sql::Error& error) {
+      if (stop_.draining()) return false;
+      handle(error, window, pending);
+    }
+  }
+  return true;
+}
+
+sql::Connection& BatchWriter::session(const TableJob& job) {
+  sql::Connection& connection = session_.get();
+  if (prepared_ != &job || prepared_on_ != session_.generation()) prepare_for(job, connection);
+  return connection;
+}
+
+void BatchWriter::prepare_for(const TableJob& job, sql::Connection& connection) {
+  const planner::TableBackfill& table = job.table;
+  prepared_ = nullptr;
+  // By key the batch must go from the stage into the key's index; by tid it must scan its tid
+  // range (that prunes) and hash the stage, never fetch tid by tid.
+  const bool by_key = planner::finds_by_key(table) || job.late;
+  connection.execute(fmt::format("SET enable_nestloop = {}; SET enable_hashjoin = {}",
+                                 by_key ? "on" : "off", by_key ? "off" : "on"));
+  if (table.method == Method::kCopy) {
+    connection.execute(planner::stage_ddl(table));
+    connection.prepare(kWrite, planner::write_copied(table));
+  } else if (table.order == ReadOrder::kBlock) {
+    connection.prepare(
+        kWrite, job.late ? planner::write_moving(table) : planner::write_computed_blocks(table));
+  }
+  prepared_ = &job;
+  prepared_on_ = session_.generation();
+}
+
+std::int64_t BatchWriter::run(const Window& window, const Batch& batch, Checkpoint checkpoint) {
+  sql::Params ledger{std::to_string(window.range_id), std::to_string(batch.rows.size()),
+                     std::nullopt, checkpoint.range_done ? "done" : "running", owner_};
+  if (checkpoint.moves && !window.cursor.empty()) {
+    ledger[2] = sql::text_array_literal(window.cursor);
+  }
+  sql::Connection& connection = session(*window.job);
+  const sql::Result changed = send(connection, window, batch, ledger);
+  if (changed.rows() != 1) {
+    throw std::runtime_error(fmt::format(
+        "range {} of {} is gone from the ledger; was schema pgbackfill changed by hand?",
+        window.range_id, window.job->table.table.display()));
+  }
+  return changed.integer(0, 0);
+}
+
+sql::Result BatchWriter::send(sql::Connection& connection, const Window& window, const Batch& batch,
+                              const sql::Params& ledger) {
+  const planner::TableBackfill& table = window.job->table;
+  if (table.method == Method::kUpdate && table.order == ReadOrder::kKey) {
+    return connection.execute(
+        planner::write_computed_keys(table, window.bounds, window.after_lower), ledger);
+  }
+  sql::Params params = ledger;
+  if (table.method == Method::kUpdate) {
+    params.insert(params.end(), {tid(batch.lower_block), tid(batch.upper_block)});
+    if (!window.job->late) {
+      params.insert(params.end(),
+                    {std::to_string(window.shape.passes), std::to_string(batch.pass)});
+    }
+    return connection.execute_prepared(kWrite, params);
+  }
+  if (!planner::finds_by_key(table)) {
+    params.insert(params.end(), {tid(batch.lower_block), tid(batch.upper_block)});
+  }
+  return send_copied(connection, window, batch, params);
+}
+
+/// The whole transaction as one message to the server, so that a batch costs one round trip.
+sql::Result BatchWriter::send_copied(sql::Connection& connection, const Window& window,
+                                     const Batch& batch, const sql::Params& params) {
+  buffer_.assign(sql::kCopyHeader);
+  for (const std::uint32_t index : batch.rows) {
+    const WindowRow& row = window.rows[index];
+    buffer_.append(window.payload, row.offset, row.length);
+  }
+  buffer_.append(sql::kCopyTrailer);
+  sql::CopyIn copy = connection.copy_in(fmt::format("BEGIN; {}; EXECUTE {} ({}); COMMIT",
+                                                    planner::stage_copy(window.job->table), kWrite,
+                                                    literals(params)));
+  copy.put(buffer_);
+  std::vector<sql::Result> results = copy.finish();
+  const std::int64_t taken = results.front().affected();
+  if (taken != static_cast<std::int64_t>(batch.rows.size())) {
+    throw std::runtime_error(
+        fmt::format("COPY into the stage took {} of {} rows", taken, batch.rows.size()));
+  }
+  return std::move(results.at(1));
+}
+
+void BatchWriter::mark(const Window& window) {
+  session(*window.job)
+      .execute(
+          "UPDATE pgbackfill.range SET state = 'done', owner = $2, lease = clock_timestamp(), "
+          "cursor = coalesce($3::text[], cursor) WHERE range_id = $1::bigint",
+          {std::to_string(window.range_id), owner_,
+           window.cursor.empty() ? std::nullopt
+                                 : std::optional(sql::text_array_literal(window.cursor))});
+}
+
+void BatchWriter::handle(const sql::Error& error, const Window& window,
+                         std::deque<Batch>& pending) {
+  session_.roll_back();
+  const Disposition disposition = classify(error.sqlstate(), error.connection_lost());
+  switch (disposition) {
+    case Disposition::kShrink:
+      if (split_front(pending)) return;
+      break;
+    case Disposition::kIsolateRow:
+      if (window.job->table.method != Method::kCopy) {
+        throw std::runtime_error(
+            fmt::format("{}: {}; run with --method copy, which finds the row and sets it aside",
+                        window.job->table.table.display(), error.what()));
+      }
+      if (pending.empty()) throw error;
+      if (!split_front(pending)) {
+        quarantine(error, window, pending.front());
+        pending.pop_front();
+      }
+      return;
+    case Disposition::kFail:
+      throw error;
+    default:
+      break;
+  }
+  pause(error, disposition);
+}
+
+bool BatchWriter::split_front(std::deque<Batch>& pending) const {
+  if (pending.empty() || pending.front().rows.size() < 2) return false;
+  Batch& whole = pending.front();
+  Batch first = whole;
+  const auto middle = static_cast<std::ptrdiff_t>(whole.rows.size() / 2);
+  first.rows.assign(whole.rows.begin(), whole.rows.begin() + middle);
+  whole.rows.erase(whole.rows.begin(), whole.rows.begin() + middle);
+  pending.push_front(std::move(first));
+  return true;
+}
+
+void BatchWriter::quarantine(const sql::Error& error, const Window& window, const Batch& batch) {
+  const WindowRow& row = window.rows[batch.rows.front()];
+  sql::Connection& connection = session(*window.job);
+  const std::string job(std::to_string(job_id_));
+  connection.execute(
+      fmt::format("INSERT INTO pgbackfill.quarantine "
+                  "(job_id, step_id, table_name, row_key, sqlstate, message) "
+                  "SELECT $1::integer, $2, $3, {}, $4, $5 FROM {} AS t WHERE t.ctid = $6::tid "
+                  "ON CONFLICT DO NOTHING",
+                  planner::row_label(window.job->table), window.job->table.table.quoted()),
+      {job, window.job->step_id, window.job->table.table.display(), std::string(error.sqlstate()),
+       error.diagnostics().message, fmt::format("({},{})", row.block, row.line)});
+  log_(LogLevel::kWarning, fmt::format("{}: a row is set aside in pgbackfill.quarantine: {}",
+                                       window.job->table.table.display(), error.what()));
+  const sql::Result count = connection.execute(
+      "SELECT count(*) FROM pgbackfill.quarantine WHERE job_id = $1::integer", {job});
+  if (count.integer(0, 0) > kMaxQuarantinedRows) {
+    throw std::runtime_error(fmt::format(
+        "more than {} rows were set aside; look at pgbackfill.quarantine, mend the cause and "
+        "run again",
+        kMaxQuarantinedRows));
+  }
+}
+
+void BatchWriter::pause(const sql::Error& error, Disposition disposition) {
+  const auto now = Clock::now();
+  const bool first = !failing_since_;
+  if (first) failing_since_ = now;
+  if (disposition != Disposition::kPause && now - *failing_since_ > kRetryBudget) throw error;
+  if (first || disposition == Disposition::kPause) {
+    log_(LogLevel::kWarning,
+         fmt::format("{}{}", error.what(),
+                     disposition == Disposition::kPause ? "; waiting for room on the server's disk"
+                                                        : "; trying again"));
+  }
+  const milliseconds wait =
+      disposition == Disposition::kPause ? milliseconds(5000) : backoff_.next();
+  stop_.sleep(wait);
+}
+
+}  // namespace pgbackfill::engine

@@ -1,0 +1,64 @@
+#pragma once
+
+#include "engine/backfill/window.hpp"
+#include "engine/engine.hpp"
+#include "engine/retry_policy.hpp"
+#include "engine/session.hpp"
+#include "sql/connection.hpp"
+
+#include <deque>
+#include <optional>
+#include <string>
+
+namespace pgbackfill::engine {
+
+/// Rows that may be set aside over a job before it is stopped: past that it is not the odd row.
+inline constexpr std::int64_t kMaxQuarantinedRows = 1000;
+
+/// Writes windows: one transaction per batch with its ledger row, retried as classify() says. Owns
+/// one connection, opened when first needed; one owner thread.
+class BatchWriter {
+ public:
+  BatchWriter(sql::ConnectOptions options, int job_id, std::string owner, StopSignal& stop,
+              ProgressBoard& board, LogSink log);
+
+  /// Connects, while the first window is still being read. A failure shows with write().
+  void connect() noexcept;
+
+  /// True when the whole window is written and checkpointed; false when a stop came first.
+  /// Throws what retrying cannot mend.
+  bool write(const Window& window);
+
+ private:
+  struct Checkpoint {
+    bool moves = false;  ///< the cursor goes to the window's end
+    bool range_done = false;
+  };
+  sql::Connection& session(const TableJob& job);
+  void prepare_for(const TableJob& job, sql::Connection& connection);
+  std::int64_t run(const Window& window, const Batch& batch, Checkpoint checkpoint);
+  sql::Result send(sql::Connection& connection, const Window& window, const Batch& batch,
+                   const sql::Params& ledger);
+  sql::Result send_copied(sql::Connection& connection, const Window& window, const Batch& batch,
+                          const sql::Params& params);
+  void mark(const Window& window);
+  /// Decides about a failed batch: true to go on with `pending` (which may have changed).
+  void handle(const sql::Error& error, const Window& window, std::deque<Batch>& pending);
+  bool split_front(std::deque<Batch>& pending) const;
+  void quarantine(const sql::Error& error, const Window& window, const Batch& batch);
+  void pause(const sql::Error& error, Disposition disposition);
+
+  const int job_id_;
+  const std::string owner_;
+  StopSignal& stop_;
+  ProgressBoard& board_;
+  LogSink log_;
+  Session session_;
+  const TableJob* prepared_ = nullptr;  ///< the table that the session's stage is made for
+  int prepared_on_ = 0;                 ///< which of the session's connections
+  std::string buffer_;
+  Backoff backoff_;
+  std::optional<std::chrono::steady_clock::time_point> failing_since_;
+};
+
+}  // namespace pgbackfill::engine

@@ -1,0 +1,159 @@
+#include "engine/ddl/ddl_runner.hpp"
+
+#include "engine/retry_policy.hpp"
+#include "sql/copy_stream.hpp"
+
+#include <fmt/format.h>
+
+namespace pgbackfill::engine {
+namespace {
+
+using planner::StepKind;
+using std::chrono::milliseconds;
+
+/// With a lock_timeout of seconds this is tens of minutes of a table that is never free.
+constexpr int kMaxAttempts = 200;
+
+bool violates_not_null(const sql::Error& error) {
+  return error.sqlstate() == "23514" || error.sqlstate() == "23502";
+}
+
+std::string copy_field(std::string_view value) {
+  std::string escaped;
+  for (const char c : value) {
+    switch (c) {
+      case '\\':
+        escaped += "\\\\";
+        break;
+      case '\t':
+        escaped += "\\t";
+        break;
+      case '\n':
+        escaped += "\\n";
+        break;
+      case '\r':
+        escaped += "\\r";
+        break;
+      default:
+        escaped += c;
+    }
+  }
+  return escaped;
+}
+
+}  // namespace
+
+DdlRunner::DdlRunner(const planner::JobSpec& spec, const EngineOptions& options,
+                     std::string_view schema, int job_id, StopSignal& stop, LogSink log)
+    : spec_(spec),
+      job_id_(job_id),
+      stop_(stop),
+      log_(log),
+      session_(session_options(options, schema, SessionRole::kCoordinator, log), stop, log),
+      backoff_(milliseconds(100), milliseconds(5000), std::random_device{}()) {}
+
+StepOutcome DdlRunner::run(const planner::Step& step, bool may_sweep) {
+  attempts_ = 0;
+  backoff_.reset();
+  while (!stop_.draining()) {
+    try {
+      return attempt(step, may_sweep);
+    } catch (const sql::Error& error) {
+      session_.roll_back();
+      if (stop_.cancelling()) break;
+      if (retry(error, step)) continue;
+      Ledger(session_.get()).step_failed(job_id_, step.id, error.what());
+      throw;
+    }
+  }
+  return StepOutcome::kStopped;
+}
+
+StepOutcome DdlRunner::attempt(const planner::Step& step, bool may_sweep) {
+  Ledger ledger(session_.get());
+  if (!step.probe.empty() && holds(step.probe)) {
+    ledger.step_done(job_id_, step.id);
+    return StepOutcome::kDone;
+  }
+  ledger.step_running(job_id_, step.id);
+  if (!step.leftover_probe.empty() && holds(step.leftover_probe)) {
+    log_(LogLevel::kWarning, fmt::format("{}: removing what an interrupted try left", step.title));
+    session_.get().execute(step.leftover_sql);
+  }
+  try {
+    carry_out(step);
+  } catch (const sql::Error& error) {
+    if (!may_sweep || step.sweep.empty() || !violates_not_null(error)) throw;
+    session_.roll_back();
+    return StepOutcome::kViolated;
+  }
+  return StepOutcome::kDone;
+}
+
+bool DdlRunner::holds(const std::string& probe) {
+  const sql::Result result = session_.get().execute(probe);
+  return result.rows() > 0 && !result.is_null(0, 0) && result.boolean(0, 0);
+}
+
+void DdlRunner::carry_out(const planner::Step& step) {
+  sql::Connection& connection = session_.get();
+  if (step.kind == StepKind::kAlone) {
+    for (const std::string& statement : step.sql) connection.execute(statement);
+    Ledger(connection).step_done(job_id_, step.id);
+    return;
+  }
+  sql::Transaction transaction(connection);
+  if (step.kind == StepKind::kLookup) {
+    load_lookup(step);
+  } else {
+    for (const std::string& statement : step.sql) connection.execute(statement);
+  }
+  Ledger(connection).step_done(job_id_, step.id);
+  transaction.commit();
+}
+
+void DdlRunner::load_lookup(const planner::Step& step) {
+  const planner::LookupSpec* lookup = spec_.lookup(step.lookup);
+  if (lookup == nullptr || step.sql.empty()) {
+    throw std::runtime_error("the plan names a lookup that the file does not have: " + step.lookup);
+  }
+  sql::Connection& connection = session_.get();
+  connection.execute("DROP TABLE IF EXISTS " + step.lookup_table);
+  connection.execute(step.sql.front());
+  sql::CopyIn copy =
+      connection.copy_in(fmt::format("COPY {} (key, value) FROM STDIN", step.lookup_table));
+  for (const auto& [key, value] : lookup->entries) {
+    copy.put(copy_field(key) + "\t" + copy_field(value) + "\n");
+  }
+  copy.finish();
+}
+
+bool DdlRunner::retry(const sql::Error& error, const planner::Step& step) {
+  const Disposition disposition = classify(error.sqlstate(), error.connection_lost());
+  const bool passes = disposition == Disposition::kRetry ||
+                      disposition == Disposition::kReconnect || disposition == Disposition::kPause;
+  if (!passes || ++attempts_ > kMaxAttempts) return false;
+  if (attempts_ == 1 || attempts_ % 10 == 0) {
+    log_(LogLevel::kWarning, fmt::format("{}: {}: {}; trying again (attempt {})", step.table,
+                                         step.title, error.what(), attempts_ + 1));
+  }
+  stop_.sleep(disposition == Disposition::kPause ? milliseconds(5000) : backoff_.next());
+  if (error.sqlstate() == "55P03" && !stop_.draining()) outlast_vacuum(step);
+  return true;
+}
+
+/// An autovacuum gives way only to a waiter that has waited for deadlock_timeout, so a shorter
+/// lock_timeout would never get past it.
+void DdlRunner::outlast_vacuum(const planner::Step& step) {
+  if (step.table.empty()) return;
+  session_.get().execute(fmt::format(
+      "SELECT set_config('lock_timeout', (deadlock + 500) || 'ms', false) "
+      "FROM (SELECT extract(epoch FROM current_setting('deadlock_timeout')::interval) * 1000, "
+      "extract(epoch FROM current_setting('lock_timeout')::interval) * 1000) AS s(deadlock, lock) "
+      "WHERE lock <= deadlock AND EXISTS (SELECT FROM pg_locks WHERE granted "
+      "AND mode = 'ShareUpdateExclusiveLock' AND pid <> pg_backend_pid() "
+      "AND relation = to_regclass({}))",
+      sql::quote_literal(step.table)));
+}
+
+}  // namespace pgbackfill::engine

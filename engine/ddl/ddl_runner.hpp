@@ -1,0 +1,50 @@
+#pragma once
+
+#include "engine/engine.hpp"
+#include "engine/ledger/ledger.hpp"
+#include "engine/retry_policy.hpp"
+#include "engine/session.hpp"
+
+#include <string>
+#include <vector>
+
+namespace pgbackfill::engine {
+
+/// How a step ended.
+enum class StepOutcome {
+  kDone,      ///< carried out, or found to be so already
+  kStopped,   ///< a stop came first
+  kViolated,  ///< a row without its value was found: sweep, then try again
+};
+
+/// Carries out the steps that are not backfills: asks the catalog whether a step is already so,
+/// runs it with lock_timeout and retries so that the application never queues behind it for long,
+/// and writes it down in the ledger. Owns its connection (the coordinator's session lock lives on
+/// another); one owner thread.
+class DdlRunner {
+ public:
+  DdlRunner(const planner::JobSpec& spec, const EngineOptions& options, std::string_view schema,
+            int job_id, StopSignal& stop, LogSink log);
+
+  /// Throws sql::Error or std::runtime_error when retrying does not help; the ledger then has the
+  /// error. `may_sweep`: a violated NOT NULL is reported as kViolated instead.
+  StepOutcome run(const planner::Step& step, bool may_sweep);
+
+ private:
+  StepOutcome attempt(const planner::Step& step, bool may_sweep);
+  bool holds(const std::string& probe);
+  void carry_out(const planner::Step& step);
+  void load_lookup(const planner::Step& step);
+  bool retry(const sql::Error& error, const planner::Step& step);
+  void outlast_vacuum(const planner::Step& step);
+
+  const planner::JobSpec& spec_;
+  const int job_id_;
+  StopSignal& stop_;
+  LogSink log_;
+  Session session_;
+  Backoff backoff_;
+  int attempts_ = 0;
+};
+
+}  // namespace pgbackfill::engine

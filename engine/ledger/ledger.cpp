@@ -1,0 +1,255 @@
+#include "engine/ledger/ledger.hpp"
+
+#include "sql/statements.hpp"
+
+#include <fmt/format.h>
+
+namespace pgbackfill::engine {
+namespace {
+
+std::optional<std::string> bound(const std::vector<std::string>& values) {
+  if (values.empty()) return std::nullopt;
+  return sql::text_array_literal(values);
+}
+
+std::vector<std::string> array_or_empty(const sql::Result& result, int row, int column) {
+  if (result.is_null(row, column)) return {};
+  return result.text_array(row, column);
+}
+
+RangeRecord read_range(const sql::Result& result, int row) {
+  RangeRecord range;
+  range.range_id = result.integer(row, 0);
+  range.round = static_cast<int>(result.integer(row, 1));
+  range.lower = array_or_empty(result, row, 2);
+  range.upper = array_or_empty(result, row, 3);
+  range.cursor = array_or_empty(result, row, 4);
+  range.done = result.text(row, 5) == "done";
+  range.rows = result.integer(row, 6);
+  range.found = result.integer(row, 7);
+  return range;
+}
+
+std::optional<TableSize> read_size(const sql::Result& result, int row, int column) {
+  if (result.is_null(row, column) || result.is_null(row, column + 1)) return std::nullopt;
+  return TableSize{result.integer(row, column), result.integer(row, column + 1)};
+}
+
+std::string joined(const std::vector<std::string>& statements) {
+  std::string text;
+  for (const std::string& statement : statements) {
+    text += statement;
+    text += text.ends_with(';') ? "\n" : ";\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+bool Ledger::exists() {
+  return connection_.execute("SELECT to_regclass('pgbackfill.job') IS NOT NULL").boolean(0, 0);
+}
+
+void Ledger::create() {
+  sql::Transaction transaction(connection_);
+  connection_.execute(sql::statement("ledger_schema"));
+  transaction.commit();
+}
+
+std::optional<JobRecord> Ledger::latest_job() {
+  const sql::Result result = connection_.execute(sql::statement("ledger_latest_job"));
+  if (result.rows() == 0) return std::nullopt;
+  JobRecord job;
+  job.job_id = static_cast<int>(result.integer(0, 0));
+  job.format = static_cast<int>(result.integer(0, 1));
+  job.fingerprint = result.text(0, 2);
+  job.spec = result.text_array(0, 3);
+  job.plan = result.text(0, 4);
+  job.state = result.text(0, 5);
+  job.created = result.text(0, 6);
+  job.finished = result.optional_text(0, 7).value_or("");
+  return job;
+}
+
+int Ledger::create_job(const std::string& fingerprint, const std::vector<std::string>& spec,
+                       const planner::Plan& plan) {
+  sql::Transaction transaction(connection_);
+  const sql::Result job = connection_.execute(
+      "INSERT INTO pgbackfill.job (format, fingerprint, spec, plan) "
+      "VALUES ($1::integer, $2, $3::text[], $4) RETURNING job_id",
+      {std::to_string(kLedgerFormat), fingerprint, sql::text_array_literal(spec),
+       planner::to_json(plan)});
+  const std::string job_id(job.text(0, 0));
+  connection_.prepare("ledger_add_step", sql::statement("ledger_add_step"));
+  int ordinal = 0;
+  for (const planner::Step& step : plan.steps) {
+    connection_.execute_prepared("ledger_add_step", {job_id, step.id, std::to_string(ordinal++),
+                                                     std::string(planner::to_string(step.stage)),
+                                                     step.table, step.title, joined(step.sql)});
+  }
+  transaction.commit();
+  return std::stoi(job_id);
+}
+
+void Ledger::finish_job(int job_id) {
+  connection_.execute(
+      "UPDATE pgbackfill.job SET state = 'finished', finished = clock_timestamp() "
+      "WHERE job_id = $1::integer",
+      {std::to_string(job_id)});
+}
+
+std::vector<StepRecord> Ledger::steps(int job_id) {
+  const sql::Result result =
+      connection_.execute(sql::statement("ledger_steps"), {std::to_string(job_id)});
+  std::vector<StepRecord> steps;
+  for (int row = 0; row < result.rows(); ++row) {
+    StepRecord step;
+    step.step_id = result.text(row, 0);
+    step.stage = result.text(row, 1);
+    step.table = result.text(row, 2);
+    step.title = result.text(row, 3);
+    step.state = result.text(row, 4);
+    step.started = result.optional_text(row, 5).value_or("");
+    step.finished = result.optional_text(row, 6).value_or("");
+    step.seconds = result.real(row, 7);
+    step.error = result.optional_text(row, 8).value_or("");
+    steps.push_back(std::move(step));
+  }
+  return steps;
+}
+
+void Ledger::step_running(int job_id, std::string_view step_id) {
+  connection_.execute(
+      "UPDATE pgbackfill.step SET state = 'running', error = NULL, "
+      "started = clock_timestamp() WHERE job_id = $1::integer AND step_id = $2",
+      {std::to_string(job_id), std::string(step_id)});
+}
+
+void Ledger::step_done(int job_id, std::string_view step_id) {
+  connection_.execute(
+      "UPDATE pgbackfill.step SET state = 'done', error = NULL, finished = clock_timestamp(), "
+      "started = coalesce(started, clock_timestamp()) "
+      "WHERE job_id = $1::integer AND step_id = $2",
+      {std::to_string(job_id), std::string(step_id)});
+}
+
+void Ledger::step_failed(int job_id, std::string_view step_id, std::string_view error) {
+  connection_.execute(
+      "UPDATE pgbackfill.step SET state = 'failed', error = $3 "
+      "WHERE job_id = $1::integer AND step_id = $2",
+      {std::to_string(job_id), std::string(step_id), std::string(error)});
+}
+
+std::vector<RangeRecord> Ledger::ranges(int job_id, std::string_view step_id, int round) {
+  const sql::Result result =
+      connection_.execute(sql::statement("ledger_ranges"),
+                          {std::to_string(job_id), std::string(step_id), std::to_string(round)});
+  std::vector<RangeRecord> ranges;
+  for (int row = 0; row < result.rows(); ++row) ranges.push_back(read_range(result, row));
+  return ranges;
+}
+
+int Ledger::latest_round(int job_id, std::string_view step_id) {
+  const sql::Result result = connection_.execute(
+      "SELECT coalesce(max(round), -1) FROM pgbackfill.range "
+      "WHERE job_id = $1::integer AND step_id = $2",
+      {std::to_string(job_id), std::string(step_id)});
+  return static_cast<int>(result.integer(0, 0));
+}
+
+std::vector<RangeRecord> Ledger::add_ranges(int job_id, std::string_view step_id, int round,
+                                            const std::vector<RangeRecord>& ranges) {
+  {
+    sql::Transaction transaction(connection_);
+    connection_.prepare("ledger_add_range", sql::statement("ledger_add_range"));
+    for (const RangeRecord& range : ranges) {
+      connection_.execute_prepared(
+          "ledger_add_range", {std::to_string(job_id), std::string(step_id), std::to_string(round),
+                               bound(range.lower), bound(range.upper)});
+    }
+    transaction.commit();
+  }
+  return this->ranges(job_id, step_id, round);
+}
+
+std::int64_t Ledger::wal_position() {
+  return connection_.execute("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint").integer(0, 0);
+}
+
+void Ledger::add_wal(int job_id, std::string_view step_id, std::int64_t bytes) {
+  connection_.execute(
+      "UPDATE pgbackfill.step SET wal_bytes = wal_bytes + $3::bigint "
+      "WHERE job_id = $1::integer AND step_id = $2",
+      {std::to_string(job_id), std::string(step_id), std::to_string(bytes)});
+}
+
+void Ledger::add_stage_wal(int job_id, std::string_view stage, std::int64_t bytes) {
+  connection_.execute(
+      "INSERT INTO pgbackfill.stage AS s (job_id, stage, wal_bytes) "
+      "VALUES ($1::integer, $2, $3::bigint) "
+      "ON CONFLICT (job_id, stage) DO UPDATE SET wal_bytes = s.wal_bytes + excluded.wal_bytes",
+      {std::to_string(job_id), std::string(stage), std::to_string(bytes)});
+}
+
+std::vector<StageWal> Ledger::stage_wal(int job_id) {
+  const sql::Result result = connection_.execute(
+      "SELECT stage, wal_bytes FROM pgbackfill.stage WHERE job_id = $1::integer",
+      {std::to_string(job_id)});
+  std::vector<StageWal> stages;
+  for (int row = 0; row < result.rows(); ++row) {
+    stages.push_back({std::string(result.text(row, 0)), result.integer(row, 1)});
+  }
+  return stages;
+}
+
+std::vector<BackfillRecord> Ledger::backfills(int job_id) {
+  const auto job = latest_job();
+  if (!job || job->job_id != job_id) return {};
+  const planner::Plan plan = planner::plan_from_json(job->plan);
+  const sql::Result result =
+      connection_.execute(sql::statement("ledger_backfills"), {std::to_string(job_id)});
+  std::vector<BackfillRecord> records;
+  for (int row = 0; row < result.rows(); ++row) {
+    const planner::Step* step = plan.step(result.text(row, 0));
+    if (step == nullptr || !step->backfill) continue;
+    BackfillRecord record;
+    record.step_id = step->id;
+    record.table = step->table;
+    record.method = planner::to_string(step->backfill->method);
+    record.estimated_rows = step->backfill->estimated_rows;
+    record.rows = result.integer(row, 1);
+    record.batches = result.integer(row, 2);
+    record.ranges = result.integer(row, 3);
+    record.ranges_done = result.integer(row, 4);
+    record.rounds = static_cast<int>(result.integer(row, 5));
+    record.quarantined = result.integer(row, 6);
+    if (!result.is_null(row, 7)) record.hot = result.integer(row, 7);
+    record.wal_bytes = result.integer(row, 8);
+    record.before = read_size(result, row, 9);
+    record.after = read_size(result, row, 11);
+    records.push_back(std::move(record));
+  }
+  return records;
+}
+
+std::vector<EventRecord> Ledger::events(int job_id, int limit) {
+  const sql::Result result = connection_.execute(
+      "SELECT at, level, message FROM (SELECT event_id, at, level, message FROM pgbackfill.event "
+      "WHERE job_id = $1::integer ORDER BY event_id DESC LIMIT $2::integer) AS newest "
+      "ORDER BY event_id",
+      {std::to_string(job_id), std::to_string(limit)});
+  std::vector<EventRecord> events;
+  for (int row = 0; row < result.rows(); ++row) {
+    events.push_back({std::string(result.text(row, 0)), std::string(result.text(row, 1)),
+                      std::string(result.text(row, 2))});
+  }
+  return events;
+}
+
+void Ledger::event(int job_id, std::string_view level, std::string_view message) {
+  connection_.execute(
+      "INSERT INTO pgbackfill.event (job_id, level, message) VALUES ($1::integer, $2, $3)",
+      {std::to_string(job_id), std::string(level), std::string(message)});
+}
+
+}  // namespace pgbackfill::engine

@@ -1,0 +1,133 @@
+#pragma once
+
+#include "planner/plan/plan.hpp"
+#include "sql/connection.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pgbackfill::engine {
+
+/// Version of the tables in sql/statements/ledger_schema.sql and of the texts kept in them.
+inline constexpr int kLedgerFormat = 2;
+
+struct JobRecord {
+  int job_id = 0;
+  int format = 0;
+  std::string fingerprint;
+  std::vector<std::string> spec;  ///< planner::canonical_lines
+  std::string plan;               ///< planner::to_json
+  std::string state;              ///< running | finished
+  std::string created;            ///< timestamps as the server prints them
+  std::string finished;
+};
+
+struct StepRecord {
+  std::string step_id;
+  std::string stage;
+  std::string table;
+  std::string title;
+  std::string state;  ///< pending | running | done | failed
+  std::string started;
+  std::string finished;
+  double seconds = 0;  ///< of its last try: pauses between runs left out
+  std::string error;
+};
+
+/// Bytes of a table's main fork and of all its indexes.
+struct TableSize {
+  std::int64_t heap = 0;
+  std::int64_t indexes = 0;
+};
+
+/// Sums of a backfill step over its ranges.
+struct BackfillRecord {
+  std::string step_id;
+  std::string table;
+  std::string method;
+  double estimated_rows = 0;
+  std::int64_t rows = 0;
+  std::int64_t batches = 0;
+  std::int64_t ranges = 0;
+  std::int64_t ranges_done = 0;
+  int rounds = 0;
+  std::int64_t quarantined = 0;
+  /// Rows whose new version fitted into their page, so that no index was touched; nullopt where
+  /// the server does not count them (track_counts = off).
+  std::optional<std::int64_t> hot;
+  std::int64_t wal_bytes = 0;  ///< the server's meanwhile, shared out among the tables under way
+  std::optional<TableSize> before;
+  std::optional<TableSize> after;
+};
+
+/// Bytes of WAL that the server wrote while a stage ran, for whomever.
+struct StageWal {
+  std::string stage;
+  std::int64_t bytes = 0;
+};
+
+/// A piece of a table as the ledger keeps it. Bounds are the text forms of the row key's columns
+/// or one block number; an empty vector means unbounded. Half-open: [lower, upper).
+struct RangeRecord {
+  std::int64_t range_id = 0;
+  int round = 0;
+  std::vector<std::string> lower;
+  std::vector<std::string> upper;
+  std::vector<std::string> cursor;  ///< everything before it is done; empty: nothing yet
+  bool done = false;
+  std::int64_t rows = 0;
+  std::int64_t found = 0;
+};
+
+struct EventRecord {
+  std::string at;
+  std::string level;
+  std::string message;
+};
+
+/// The durable state of jobs: schema pgbackfill in the target database. Reads and writes through
+/// the connection it is given; one owner thread.
+class Ledger {
+ public:
+  explicit Ledger(sql::Connection& connection) noexcept : connection_(connection) {}
+
+  bool exists();
+  void create();
+  /// The newest job, finished or not.
+  std::optional<JobRecord> latest_job();
+  /// Writes the job and all of its steps in one transaction; returns its id.
+  int create_job(const std::string& fingerprint, const std::vector<std::string>& spec,
+                 const planner::Plan& plan);
+  void finish_job(int job_id);
+
+  std::vector<StepRecord> steps(int job_id);
+  void step_running(int job_id, std::string_view step_id);
+  /// Also within the step's own transaction, so that both are there or neither.
+  void step_done(int job_id, std::string_view step_id);
+  void step_failed(int job_id, std::string_view step_id, std::string_view error);
+
+  std::vector<RangeRecord> ranges(int job_id, std::string_view step_id, int round);
+  /// The newest round of a step, -1 when it has none.
+  int latest_round(int job_id, std::string_view step_id);
+  /// Adds ranges of a new round and returns them with their ids.
+  std::vector<RangeRecord> add_ranges(int job_id, std::string_view step_id, int round,
+                                      const std::vector<RangeRecord>& ranges);
+
+  /// How many bytes of WAL the server has ever written.
+  std::int64_t wal_position();
+  void add_wal(int job_id, std::string_view step_id, std::int64_t bytes);
+  void add_stage_wal(int job_id, std::string_view stage, std::int64_t bytes);
+
+  std::vector<BackfillRecord> backfills(int job_id);
+  std::vector<StageWal> stage_wal(int job_id);
+  std::vector<EventRecord> events(int job_id, int limit);
+  void event(int job_id, std::string_view level, std::string_view message);
+
+ private:
+  sql::Connection& connection_;
+};
+
+}  // namespace pgbackfill::engine

@@ -1,0 +1,241 @@
+#include "planner/plan/step_builder.hpp"
+
+#include <fmt/format.h>
+
+namespace pgbackfill::planner {
+namespace {
+
+using sql::quote_identifier;
+using sql::quote_literal;
+
+/// Gives the step its one ALTER TABLE, which also drops the default where there is one: from
+/// then on a row that names no organization fails loudly.
+void finish_alter(Step& step, const NotNullRequest& request, std::string action,
+                  std::string inverse) {
+  const auto& name = request.table->name;
+  if (request.drop_default) {
+    const std::string column = quote_identifier(request.column);
+    step.title += ", and drop its default";
+    action += fmt::format(", ALTER COLUMN {} DROP DEFAULT", column);
+    inverse += fmt::format(", ALTER COLUMN {} SET DEFAULT {}", column, request.default_to_restore);
+    step.probe =
+        probe::both(step.probe, probe::no(probe::column_has_default(name, request.column)));
+  }
+  step.sql = {alter_table(name, action)};
+  step.inverse = {alter_table(name, inverse)};
+}
+
+void set_not_null_at_once(PlanContext& context, const NotNullRequest& request) {
+  const auto& name = request.table->name;
+  const std::string column = quote_identifier(request.column);
+  Step step = make_step(Stage::kEnforce, request.label, "set-not-null", request.column);
+  step.title = fmt::format("set {} not null", request.column);
+  std::string action = fmt::format("ALTER COLUMN {} SET NOT NULL", column);
+  std::string inverse = fmt::format("ALTER COLUMN {} DROP NOT NULL", column);
+  step.probe = probe::column_not_null(name, request.column);
+  finish_alter(step, request, std::move(action), std::move(inverse));
+  step.sweep = backfill_ids(context, *request.table);
+  context.plan.steps.push_back(std::move(step));
+}
+
+Step add_check(const NotNullRequest& request, const std::string& constraint) {
+  const auto& name = request.table->name;
+  const std::string column = quote_identifier(request.column);
+  Step step = make_step(Stage::kEnforce, request.label, "add-check", request.column);
+  step.title = fmt::format("check that {} is not null, for new rows", request.column);
+  std::string action = fmt::format("ADD CONSTRAINT {} CHECK ({} IS NOT NULL) NOT VALID",
+                                   quote_identifier(constraint), column);
+  std::string inverse = fmt::format("DROP CONSTRAINT IF EXISTS {}", quote_identifier(constraint));
+  step.probe = probe::either(probe::constraint_exists(name, constraint, false),
+                             probe::column_not_null(name, request.column));
+  finish_alter(step, request, std::move(action), std::move(inverse));
+  return step;
+}
+
+}  // namespace
+
+void add_not_null_steps(PlanContext& context, const NotNullRequest& request) {
+  if (!context.spec.run.online) return set_not_null_at_once(context, request);
+  const auto& name = request.table->name;
+  const std::string constraint = sql::fit_identifier("pgbackfill_" + request.column + "_not_null");
+  const std::string quoted = quote_identifier(constraint);
+  std::vector<Step>& steps = context.plan.steps;
+
+  steps.push_back(add_check(request, constraint));
+
+  Step validate = make_step(Stage::kEnforce, request.label, "validate-check", request.column);
+  validate.title = fmt::format("check that {} is not null, for all rows", request.column);
+  validate.sql = {alter_table(name, "VALIDATE CONSTRAINT " + quoted)};
+  validate.probe = probe::either(probe::constraint_exists(name, constraint, true),
+                                 probe::column_not_null(name, request.column));
+  validate.sweep = backfill_ids(context, *request.table);
+  steps.push_back(std::move(validate));
+
+  // A statement of its own: only a CHECK that was valid before it spares the scan.
+  Step set = make_step(Stage::kEnforce, request.label, "set-not-null", request.column);
+  set.title = fmt::format("set {} not null", request.column);
+  const std::string column = quote_identifier(request.column);
+  set.sql = {alter_table(name, fmt::format("ALTER COLUMN {} SET NOT NULL", column))};
+  set.inverse = {alter_table(name, fmt::format("ALTER COLUMN {} DROP NOT NULL", column))};
+  set.probe = probe::column_not_null(name, request.column);
+  steps.push_back(std::move(set));
+
+  Step drop = make_step(Stage::kEnforce, request.label, "drop-check", request.column);
+  drop.title = fmt::format("drop the check on {}", request.column);
+  drop.sql = {alter_table(name, "DROP CONSTRAINT " + quoted)};
+  drop.probe = probe::both(probe::no(probe::constraint_exists(name, constraint, false)),
+                           probe::column_not_null(name, request.column));
+  steps.push_back(std::move(drop));
+}
+
+namespace {
+
+struct ForeignKeyRequest {
+  std::string label;
+  std::string name;
+  std::string clause;  ///< FOREIGN KEY … REFERENCES … [ON DELETE …]
+  std::string column;
+  sql::QualifiedName referenced;
+  std::string referenced_column;
+  char on_delete = 'a';
+
+  std::string probe(const sql::QualifiedName& table, bool validated) const {
+    return probe::foreign_key_exists(table, column, referenced, referenced_column, on_delete,
+                                     validated);
+  }
+};
+
+Step add_key(const ForeignKeyRequest& request, const sql::QualifiedName& table,
+             const std::string& detail, bool not_valid) {
+  Step step = make_step(Stage::kForeignKey, request.label, "add", detail);
+  step.title = fmt::format("add foreign key {} to {}", request.name, request.referenced.display());
+  step.sql = {
+      alter_table(table, fmt::format("ADD CONSTRAINT {} {}{}", quote_identifier(request.name),
+                                     request.clause, not_valid ? " NOT VALID" : ""))};
+  step.inverse = {alter_table(
+      table, fmt::format("DROP CONSTRAINT IF EXISTS {}", quote_identifier(request.name)))};
+  step.probe = request.probe(table, false);
+  return step;
+}
+
+Step validate_key(const ForeignKeyRequest& request, const sql::QualifiedName& table,
+                  const std::string& detail) {
+  Step step = make_step(Stage::kForeignKey, request.label, "validate", detail);
+  step.title = fmt::format("validate foreign key {}", request.name);
+  step.sql = {
+      alter_table(table, fmt::format("VALIDATE CONSTRAINT {}", quote_identifier(request.name)))};
+  step.probe = request.probe(table, true);
+  return step;
+}
+
+/// Servers before 18 cannot add a NOT VALID key to a partitioned table; valid keys of all leaves
+/// spare the scan on every version.
+void partitioned_key(PlanContext& context, const TableWork& work,
+                     const ForeignKeyRequest& request) {
+  for (const sql::QualifiedName& leaf : work.table->leaves) {
+    const std::string shown = leaf.display(context.spec.schema);
+    for (Step step : {add_key(request, leaf, "leaf:" + shown, true),
+                      validate_key(request, leaf, "leaf:" + shown)}) {
+      step.title += " on partition " + shown;
+      context.plan.steps.push_back(std::move(step));
+    }
+  }
+  context.plan.steps.push_back(add_key(request, work.table->name, request.column, false));
+}
+
+ForeignKeyRequest key_request(const PlanContext& context, const TableWork& work) {
+  const TenantSpec& tenant = *context.spec.tenant;
+  ForeignKeyRequest request;
+  request.label = work.label;
+  request.name =
+      expand_name(tenant.foreign_key, tenant, work.table->name, context.scope.references);
+  request.column = tenant.column;
+  request.referenced = context.scope.references;
+  request.referenced_column = tenant.references_column;
+  request.clause =
+      fmt::format("FOREIGN KEY ({}) REFERENCES {} ({})", quote_identifier(tenant.column),
+                  request.referenced.quoted(), quote_identifier(tenant.references_column));
+  if (tenant.on_delete == "restrict") {
+    request.on_delete = 'r';
+    request.clause += " ON DELETE RESTRICT";
+  }
+  return request;
+}
+
+void drop_fill_trigger(PlanContext& context, const TableWork& work) {
+  // The trigger's own step holds its definition; taking this step back sets it up again.
+  for (const Step& expand : context.plan.steps) {
+    if (expand.id !=
+        fmt::format("expand:{}:fill-trigger:{}", work.label, context.spec.tenant->column)) {
+      continue;
+    }
+    Step step =
+        make_step(Stage::kEnforce, work.label, "drop-fill-trigger", context.spec.tenant->column);
+    step.title = fmt::format("drop the trigger that filled {}", context.spec.tenant->column);
+    step.sql = expand.inverse;
+    step.inverse = expand.sql;
+    step.probe = probe::no(expand.probe);
+    context.plan.steps.push_back(std::move(step));
+    return;
+  }
+}
+
+}  // namespace
+
+void plan_enforce(PlanContext& context) {
+  for (const TableWork& work : context.scope.tables) {
+    const std::string& column = context.spec.tenant->column;
+    const bool had_default = work.column != nullptr && work.column->default_expression;
+    const bool constant = work.source != nullptr && work.source->kind == SourceKind::kConstant;
+    NotNullRequest request{work.table, work.label, column, had_default || constant, ""};
+    // What the step takes back is the state that expand left behind.
+    if (constant) {
+      request.default_to_restore = constant_expression(
+          work.source->constant, work.column == nullptr ? context.tenant_type : work.column->type);
+    } else if (had_default) {
+      request.drop_default = false;
+    }
+    if (work.needs_value) {
+      if (!constant && context.spec.run.online) add_fill_on_update(context, work);
+      add_not_null_steps(context, request);
+      drop_fill_trigger(context, work);
+    } else if (had_default) {
+      Step step = make_step(Stage::kEnforce, work.label, "drop-default", column);
+      const std::string quoted = quote_identifier(column);
+      step.title = fmt::format("drop the default of {}", column);
+      step.sql = {
+          alter_table(work.table->name, fmt::format("ALTER COLUMN {} DROP DEFAULT", quoted))};
+      step.inverse = {alter_table(
+          work.table->name,
+          fmt::format("ALTER COLUMN {} SET DEFAULT {}", quoted, *work.column->default_expression))};
+      step.probe = probe::no(probe::column_has_default(work.table->name, column));
+      context.plan.steps.push_back(std::move(step));
+    }
+  }
+}
+
+void plan_foreign_keys(PlanContext& context) {
+  for (const TableWork& work : context.scope.tables) {
+    ForeignKeyRequest request = key_request(context, work);
+    const sql::QualifiedName& table = work.table->name;
+    const sql::ForeignKey* equal =
+        equal_foreign_key(work, *context.spec.tenant, context.scope.references);
+    if (equal != nullptr) {
+      request.name = equal->name;
+      if (!equal->validated) {
+        context.plan.steps.push_back(validate_key(request, table, request.column));
+      }
+      continue;
+    }
+    if (!context.spec.run.online) {
+      context.plan.steps.push_back(add_key(request, table, request.column, false));
+    } else if (work.table->kind == 'p') {
+      partitioned_key(context, work, request);
+    } else {
+      context.plan.steps.push_back(add_key(request, table, request.column, true));
+      context.plan.steps.push_back(validate_key(request, table, request.column));
+    }
+  }
+}
+
+}  // namespace pgbackfill::planner

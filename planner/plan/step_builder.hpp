@@ -1,0 +1,123 @@
+#pragma once
+
+#include "planner/plan/plan.hpp"
+#include "planner/scope.hpp"
+#include "sql/identifier.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pgbackfill::planner {
+
+/// What the parts of make_plan() share. `plan` grows stage by stage.
+struct PlanContext {
+  const JobSpec& spec;
+  const sql::Catalog& catalog;
+  sql::Connection& connection;
+  Scope scope;
+  std::string tenant_type;  ///< as the server spells it; empty without [tenant]
+  Plan plan;
+};
+
+/// A step with its id, "stage:subject:what[:detail]"; `subject` is a table's label or a type.
+Step make_step(Stage stage, std::string_view subject, std::string_view what,
+               std::string_view detail = {});
+
+std::string backfill_id(std::string_view label);
+
+/// Ids of the backfill steps that fill `table`, whether or not the plan has them.
+std::vector<std::string> backfill_ids(const PlanContext& context, const sql::Table& table);
+
+/// Name of an object of the ledger's schema, fitted.
+sql::QualifiedName ledger_name(std::string_view kind, std::string_view rest);
+
+/// Name of a function that belongs to a table: "fill_public.bookings". The dot keeps
+/// (a_b, c) and (a, b_c) apart.
+sql::QualifiedName ledger_function(std::string_view kind, const sql::QualifiedName& table,
+                                   std::string_view detail = {});
+
+std::string join(const std::vector<std::string>& parts, std::string_view separator);
+std::string quoted_list(const std::vector<std::string>& names);
+std::string literal_list(const std::vector<std::string>& values);
+/// What functions of ours run with: the job's schema first, temporary objects last.
+std::string trigger_search_path(const std::string& schema);
+std::string alter_table(const sql::QualifiedName& table, std::string_view action);
+
+/// Probes: SELECT of one boolean from the catalog, never NULL and never an error when the object
+/// is missing.
+namespace probe {
+std::string column_exists(const sql::QualifiedName& table, std::string_view column);
+std::string column_not_null(const sql::QualifiedName& table, std::string_view column);
+std::string column_has_default(const sql::QualifiedName& table, std::string_view column);
+/// The column's default is the given constant; `value` as the server prints it.
+std::string default_is(const sql::QualifiedName& table, std::string_view column,
+                       std::string_view value);
+std::string constraint_exists(const sql::QualifiedName& table, std::string_view name,
+                              bool validated);
+std::string trigger_exists(const sql::QualifiedName& table, std::string_view name);
+/// The trigger fires on UPDATE (too).
+std::string trigger_on_update(const sql::QualifiedName& table, std::string_view name);
+std::string relation_exists(const sql::QualifiedName& name);
+std::string type_exists(const sql::QualifiedName& name);
+/// true: exists and usable; false: exists and left invalid by an interrupted build.
+std::string index_is(const sql::QualifiedName& index, bool usable);
+std::string index_attached(const sql::QualifiedName& leaf, const sql::QualifiedName& parent);
+/// A foreign key (any name) from `column` to `referenced` with the same delete rule.
+std::string foreign_key_exists(const sql::QualifiedName& table, std::string_view column,
+                               const sql::QualifiedName& referenced,
+                               std::string_view referenced_column, char on_delete, bool validated);
+std::string no(std::string probe);
+std::string both(std::string one, std::string other);
+std::string either(std::string one, std::string other);
+}  // namespace probe
+
+/// What the NOT NULL steps need to know of a column.
+struct NotNullRequest {
+  const sql::Table* table = nullptr;
+  std::string label;
+  std::string column;
+  bool drop_default = false;       ///< a default stands that must not outlive the backfill
+  std::string default_to_restore;  ///< SQL of that default, for the inverse
+};
+void add_not_null_steps(PlanContext& context, const NotNullRequest& request);
+
+/// The fill trigger of expand, on updates too: from the NOT NULL check on, a row that was set aside
+/// must get its value in the statement that mends it.
+void add_fill_on_update(PlanContext& context, const TableWork& work);
+
+/// What the index steps need to know of an index.
+struct IndexRequest {
+  const sql::Table* table = nullptr;
+  std::string label;
+  std::string name;
+  bool unique = false;
+  /// All that follows the table's name: "USING btree (…) WHERE …" or "(…)".
+  std::string definition;
+};
+void add_index_steps(PlanContext& context, const IndexRequest& request);
+
+// The stages, each appending its steps to context.plan.
+void plan_ensure(PlanContext& context);
+void plan_tenant_expand(PlanContext& context);
+void plan_enum_expand(PlanContext& context);
+void plan_backfill(PlanContext& context);
+void plan_enforce(PlanContext& context);
+void plan_foreign_keys(PlanContext& context);
+void plan_indexes(PlanContext& context);
+void plan_enum_enforce(PlanContext& context);
+void plan_enum_indexes(PlanContext& context);
+void plan_enum_finish(PlanContext& context);
+void plan_enum_rename(PlanContext& context, const EnumWork& work);
+
+/// The value of a source as a scalar expression over the row t, without `otherwise` except for the
+/// constant of a parent.
+std::string source_expression(const PlanContext& context, const TableWork& work);
+/// The same with `otherwise` where it is a constant.
+std::string filled_expression(const PlanContext& context, const TableWork& work);
+/// The new label of an enum column of the row `row`, as an expression of the new type.
+std::string remap_expression(const EnumWork& work, const EnumColumnWork& column,
+                             std::string_view row);
+std::string constant_expression(std::string_view value, std::string_view type);
+
+}  // namespace pgbackfill::planner

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "planner/preflight/preflight.hpp"
+#include "planner/scope.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace pgbackfill::planner {
+
+/// What the parts of preflight() share. Each part appends to `findings`.
+struct PreflightContext {
+  const JobSpec& spec;
+  const sql::Catalog& catalog;
+  sql::Connection& connection;
+  Scope scope;
+  std::string tenant_type;  ///< empty without [tenant]
+  std::vector<Finding> findings;
+
+  void refuse(std::string object, std::string message, std::string advice) {
+    findings.push_back({true, std::move(object), std::move(message), std::move(advice)});
+  }
+  void warn(std::string object, std::string message, std::string advice) {
+    findings.push_back({false, std::move(object), std::move(message), std::move(advice)});
+  }
+};
+
+/// Names the job wants to give: indexes, foreign keys, and its own helpers.
+void check_names(PreflightContext& context);
+/// Labels, columns and dependents of the enum types.
+void check_enums(PreflightContext& context);
+/// What only the rows can tell.
+void check_data(PreflightContext& context);
+
+}  // namespace pgbackfill::planner

@@ -1,0 +1,142 @@
+#include "planner/preflight/preflight_context.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace pgbackfill::planner {
+namespace {
+
+/// What holds a relation name in a schema: "index … of table …", "table …"; empty when it is free.
+std::string holder_of(const PreflightContext& context, const sql::QualifiedName& name) {
+  for (const sql::Table& table : context.catalog.tables) {
+    if (table.name == name) return "a table or view of that name";
+    if (table.name.schema != name.schema) continue;
+    if (table.index(name.name) != nullptr) {
+      return "an index of table " + table.name.display(context.spec.schema);
+    }
+  }
+  const sql::Result taken =
+      context.connection.execute("SELECT to_regclass($1) IS NOT NULL", {name.quoted()});
+  return taken.boolean(0, 0) ? "another relation" : "";
+}
+
+void check_index(PreflightContext& context, const TableWork& work, const IndexSpec& wanted) {
+  const sql::Index* index = work.table->index(wanted.name);
+  if (index != nullptr) {
+    // An invalid one of the same shape is an interrupted build, which the job repeats.
+    const bool same = index->columns == wanted.columns && !index->partial &&
+                      !index->has_expressions && index->method == "btree" && !index->unique;
+    if (same) return;
+    context.refuse(work.label,
+                   fmt::format("index {} exists and is not the one the job wants: {}", wanted.name,
+                               index->definition),
+                   "give the index another name in the migration file, or drop the old one");
+    return;
+  }
+  const std::string holder = holder_of(context, {work.table->name.schema, wanted.name});
+  if (holder.empty()) return;
+  context.refuse(work.label,
+                 fmt::format("the name of index {} is taken by {}", wanted.name, holder),
+                 "give the index another name in the migration file");
+}
+
+void check_foreign_key(PreflightContext& context, const TableWork& work) {
+  const TenantSpec& tenant = *context.spec.tenant;
+  const sql::QualifiedName& references = context.scope.references;
+  for (const sql::ForeignKey& key : work.table->foreign_keys) {
+    const bool on_column =
+        std::find(key.columns.begin(), key.columns.end(), tenant.column) != key.columns.end();
+    if (!on_column || key.on_delete == 'a' || key.on_delete == 'r') continue;
+    context.refuse(work.label,
+                   fmt::format("foreign key {} on {} deletes or changes rows when an organization "
+                               "is deleted",
+                               key.name, tenant.column),
+                   "drop it; the job adds one without");
+  }
+  if (equal_foreign_key(work, tenant, references) != nullptr) return;
+  const std::string wanted = expand_name(tenant.foreign_key, tenant, work.table->name, references);
+  const auto named = [&](const auto& object) { return object.name == wanted; };
+  const sql::Index* index = work.table->index(wanted);
+  const bool taken =
+      std::any_of(work.table->foreign_keys.begin(), work.table->foreign_keys.end(), named) ||
+      std::any_of(work.table->checks.begin(), work.table->checks.end(), named) ||
+      (index != nullptr && index->backs_constraint);
+  if (!taken) return;
+  context.refuse(
+      work.label,
+      fmt::format("constraint {} exists and is not the foreign key the job wants", wanted),
+      "give the foreign key another name in the migration file, or drop the old one");
+}
+
+void check_repeated(PreflightContext& context) {
+  std::map<sql::QualifiedName, std::string> indexes;
+  for (const TableWork& work : context.scope.tables) {
+    for (const IndexSpec& index :
+         wanted_indexes(*context.spec.tenant, work, context.scope.references)) {
+      const auto [first, added] =
+          indexes.emplace(sql::QualifiedName{work.table->name.schema, index.name}, work.label);
+      if (added) continue;
+      context.refuse(
+          work.label,
+          fmt::format("index {} is asked for twice, also for {}", index.name, first->second),
+          "give one of them another name");
+    }
+  }
+}
+
+void refuse_leftover(PreflightContext& context, const std::string& object,
+                     const std::string& what) {
+  context.refuse(object, fmt::format("{} exists already, under a name that the job needs", what),
+                 "rename or drop it");
+}
+
+void check_leftovers(PreflightContext& context) {
+  for (const TableWork& work : context.scope.tables) {
+    if (!work.needs_value) continue;
+    const std::string check =
+        sql::fit_identifier("pgbackfill_" + context.spec.tenant->column + "_not_null");
+    for (const sql::Check& found : work.table->checks) {
+      if (found.name == check) refuse_leftover(context, work.label, "constraint " + check);
+    }
+    for (const std::string& trigger : work.table->triggers) {
+      if (trigger.starts_with("zzz_pgbackfill_")) {
+        refuse_leftover(context, work.label, "trigger " + trigger);
+      }
+    }
+  }
+  for (const EnumWork& work : context.scope.enums) {
+    if (work.path != EnumPath::kShadow) continue;
+    for (const sql::QualifiedName& type : {work.shadow_type, work.old_type}) {
+      if (context.connection.execute("SELECT to_regtype($1) IS NOT NULL", {type.quoted()})
+              .boolean(0, 0)) {
+        refuse_leftover(context, work.type->name.display(context.spec.schema),
+                        "type " + type.display(context.spec.schema));
+      }
+    }
+    for (const EnumColumnWork& column : work.columns) {
+      for (const std::string& name : {column.shadow, column.old_name}) {
+        if (column.table->column(name) != nullptr) {
+          refuse_leftover(context, column.label, "column " + name);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void check_names(PreflightContext& context) {
+  for (const TableWork& work : context.scope.tables) {
+    check_foreign_key(context, work);
+    for (const IndexSpec& index :
+         wanted_indexes(*context.spec.tenant, work, context.scope.references)) {
+      check_index(context, work, index);
+    }
+  }
+  if (context.spec.tenant) check_repeated(context);
+  check_leftovers(context);
+}
+
+}  // namespace pgbackfill::planner
