@@ -1,4 +1,5 @@
 #include "planner/backfill/batch_sql.hpp"
+#include "planner/backfill/dependencies.hpp"
 #include "planner/plan/step_builder.hpp"
 #include "planner/spec_resolution.hpp"
 #include "planner/sql_type.hpp"
@@ -171,48 +172,6 @@ std::string backfill_title(const TableBackfill& backfill) {
                      to_string(backfill.order));
 }
 
-/// Which [[table]] needs which other to be filled first, by index into scope.tables.
-class Dependencies {
- public:
-  explicit Dependencies(const PlanContext& context) : needs_(context.scope.tables.size()) {
-    const auto& tables = context.scope.tables;
-    for (std::size_t i = 0; i < tables.size(); ++i) {
-      if (!tables[i].needs_value || tables[i].source->kind != SourceKind::kParent) continue;
-      const auto parent = resolve_name(tables[i].source->parent, context.spec.schema);
-      for (std::size_t j = 0; j < tables.size(); ++j) {
-        if (tables[j].table->name == parent && i != j) needs_[i].insert(j);
-      }
-    }
-    // A mention in an expression is only a hint: one that would close a cycle is not followed.
-    for (std::size_t i = 0; i < tables.size(); ++i) {
-      if (!tables[i].needs_value || tables[i].source->kind != SourceKind::kSql) continue;
-      for (std::size_t j = 0; j < tables.size(); ++j) {
-        if (i != j && mentions_word(tables[i].source->expression, tables[j].table->name.name) &&
-            !reaches(j, i)) {
-          needs_[i].insert(j);
-        }
-      }
-    }
-  }
-
-  const std::set<std::size_t>& of(std::size_t table) const { return needs_[table]; }
-
-  /// 0 for a table that needs no other, else one more than the deepest it needs.
-  int level(std::size_t table) const {
-    int deepest = -1;
-    for (const std::size_t other : needs_[table]) deepest = std::max(deepest, level(other));
-    return deepest + 1;
-  }
-
- private:
-  bool reaches(std::size_t from, std::size_t to) const {
-    return from == to || std::any_of(needs_[from].begin(), needs_[from].end(),
-                                     [&](std::size_t next) { return reaches(next, to); });
-  }
-
-  std::vector<std::set<std::size_t>> needs_;
-};
-
 struct Placed {
   int level = 0;
   std::vector<std::string> after;
@@ -221,7 +180,7 @@ struct Placed {
 /// By leaf: where its backfill stands and what it waits for.
 std::map<sql::QualifiedName, Placed> place(const PlanContext& context) {
   std::map<sql::QualifiedName, Placed> places;
-  const Dependencies dependencies(context);
+  const Dependencies dependencies(context.spec, context.scope);
   const auto& tables = context.scope.tables;
   for (std::size_t i = 0; i < tables.size(); ++i) {
     Placed placed{dependencies.level(i), {}};
