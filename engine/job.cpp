@@ -60,6 +60,9 @@ bool JobRunner::run_stage(Stage stage) {
 }
 
 bool JobRunner::run_steps(Stage stage, const Steps& steps) {
+  failed_ = false;
+  open_.clear();
+  for (const Step* step : steps) open_.insert(step->id);
   if (stage == Stage::kBackfill) return backfill_.run();
   if (is_long(stage) && options_.run.workers > 1) return run_side_by_side(steps);
   DdlRunner ddl(spec_, options_, plan_.schema, job_id_, stop_, log_);
@@ -67,8 +70,28 @@ bool JobRunner::run_steps(Stage stage, const Steps& steps) {
 }
 
 bool JobRunner::run_in_order(DdlRunner& ddl, const Steps& steps) {
-  return std::all_of(steps.begin(), steps.end(),
-                     [&](const Step* step) { return run_step(ddl, *step) == StepOutcome::kDone; });
+  return std::all_of(steps.begin(), steps.end(), [&](const Step* step) {
+    if (!await(*step) || run_step(ddl, *step) != StepOutcome::kDone) return false;
+    const MutexLock lock(open_mutex_);
+    open_.erase(step->id);
+    step_ended_.notify_all();
+    return true;
+  });
+}
+
+/// Tables come in an order in which each stands behind those it waits for, so that whoever they
+/// wait for is under way.
+bool JobRunner::await(const Step& step) {
+  boost::unique_lock<Mutex> lock(open_mutex_);
+  const auto ready = [&] {
+    return std::none_of(step.after.begin(), step.after.end(),
+                        [&](const std::string& id) { return open_.contains(id); });
+  };
+  while (!ready()) {
+    if (failed_ || stop_.draining()) return false;
+    step_ended_.wait_for(lock, boost::chrono::milliseconds(100));
+  }
+  return true;
 }
 
 bool JobRunner::run_side_by_side(const Steps& steps) {
@@ -80,19 +103,18 @@ bool JobRunner::run_side_by_side(const Steps& steps) {
     tables[found->second].push_back(step);
   }
   std::atomic<std::size_t> next{0};
-  std::atomic<bool> complete{true};
   Mutex mutex;
   std::exception_ptr failure;
   const auto work = [&] {
     try {
       DdlRunner ddl(spec_, options_, plan_.schema, job_id_, stop_, log_);
-      for (std::size_t table = next++; table < tables.size() && complete; table = next++) {
-        if (!run_in_order(ddl, tables[table])) complete = false;
+      for (std::size_t table = next++; table < tables.size() && !failed_; table = next++) {
+        if (!run_in_order(ddl, tables[table])) failed_ = true;
       }
     } catch (...) {
       const MutexLock lock(mutex);
       if (!failure) failure = std::current_exception();
-      complete = false;
+      failed_ = true;
     }
   };
   boost::thread_group threads;
@@ -101,7 +123,7 @@ bool JobRunner::run_side_by_side(const Steps& steps) {
   for (std::size_t i = 0; i < count; ++i) threads.create_thread(work);
   threads.join_all();
   if (failure) std::rethrow_exception(failure);
-  return complete;
+  return !failed_;
 }
 
 StepOutcome JobRunner::run_step(DdlRunner& ddl, const Step& step) {

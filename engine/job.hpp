@@ -5,6 +5,11 @@
 #include "engine/engine.hpp"
 #include "engine/ledger/ledger.hpp"
 
+#include <boost/thread/condition_variable.hpp>
+
+#include <atomic>
+#include <set>
+#include <string>
 #include <vector>
 
 namespace pgbackfill::engine {
@@ -26,6 +31,8 @@ class JobRunner {
   bool run_stage(planner::Stage stage);
   bool run_steps(planner::Stage stage, const Steps& steps);
   bool run_in_order(DdlRunner& ddl, const Steps& steps);
+  /// Waits until what the step comes after is complete; false when that will not be.
+  bool await(const planner::Step& step);
   bool run_side_by_side(const Steps& steps);
   StepOutcome run_step(DdlRunner& ddl, const planner::Step& step);
   bool sweep(const planner::Step& step);
@@ -40,6 +47,10 @@ class JobRunner {
   Ledger ledger_;
   BackfillRunner backfill_;
   Mutex sweep_mutex_;  ///< backfill_ and its connection: one sweep at a time
+  Mutex open_mutex_;
+  boost::condition_variable step_ended_;
+  std::set<std::string> open_;       // of the stage, not yet complete; guarded by open_mutex_
+  std::atomic<bool> failed_{false};  ///< a step of the stage failed or was stopped
 };
 
 }  // namespace pgbackfill::engine

@@ -70,6 +70,15 @@ sql::Connection connect(const std::string& dsn, std::string_view schema, const L
   return sql::Connection(session_options(options, schema, SessionRole::kCoordinator, log));
 }
 
+void step_back_first(sql::Connection& connection) {
+  connection.execute(fmt::format(
+      "SELECT set_config('lock_timeout', (deadlock / 2)::integer || 'ms', {}) "
+      "FROM (SELECT extract(epoch FROM current_setting('deadlock_timeout')::interval) * 1000, "
+      "extract(epoch FROM current_setting('lock_timeout')::interval) * 1000) AS s(deadlock, lock) "
+      "WHERE deadlock >= 2 AND (lock > deadlock / 2 OR lock = 0)",
+      connection.in_transaction()));
+}
+
 sql::Connection connect_patiently(const sql::ConnectOptions& options, const StopSignal& stop,
                                   const LogSink& log) {
   const auto give_up = std::chrono::steady_clock::now() + kReconnectBudget;

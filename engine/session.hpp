@@ -17,6 +17,12 @@ enum class SessionRole { kCoordinator, kReader, kWriter, kHorizon };
 sql::ConnectOptions session_options(const EngineOptions& options, std::string_view schema,
                                     SessionRole role, const LogSink& log);
 
+/// Makes the open transaction, else all of the session's, step back from a row lock, and so from a
+/// deadlock, before the server looks for one: it may end either side of it, and that must not be
+/// the application's. (Half of deadlock_timeout, where lock_timeout is longer; a look comes only
+/// after deadlock_timeout of waiting.)
+void step_back_first(sql::Connection& connection);
+
 /// Connects again and again, pausing, for up to ten minutes of a server that is down or starting;
 /// other errors pass at once. Throws the last error when the time is over or a stop is asked for.
 sql::Connection connect_patiently(const sql::ConnectOptions& options, const StopSignal& stop,

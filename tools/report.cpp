@@ -4,6 +4,7 @@
 #include "tools/stage_times.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -200,6 +201,30 @@ nlohmann::ordered_json holders_json(const std::vector<engine::HorizonHolder>& ho
   return list;
 }
 
+/// What the comparisons before enforce mended, empty when nothing differed.
+std::string reconciled_text(const JobState& state) {
+  std::int64_t all = 0;
+  std::vector<std::string> tables;
+  for (const engine::StepRecord& step : state.steps) {
+    if (step.rows == 0) continue;
+    all += step.rows;
+    tables.push_back(fmt::format("{} {}", step.table, grouped(step.rows)));
+  }
+  if (all == 0) return {};
+  return fmt::format("{} rows had another value than their source when compared and got it: {}\n",
+                     grouped(all), fmt::join(tables, ", "));
+}
+
+nlohmann::ordered_json reconciled_json(const JobState& state) {
+  auto list = nlohmann::ordered_json::array();
+  for (const engine::StepRecord& step : state.steps) {
+    if (step.rows > 0) {
+      list.push_back({{"step", step.step_id}, {"table", step.table}, {"rows", step.rows}});
+    }
+  }
+  return list;
+}
+
 }  // namespace
 
 std::optional<JobState> read_job_state(sql::Connection& connection) {
@@ -247,6 +272,7 @@ std::string status_json(const std::optional<JobState>& state, int indent) {
   document["job"] = state ? job_json(state->job) : nlohmann::ordered_json(nullptr);
   document["stages"] = state ? stages_json(*state) : nlohmann::ordered_json::array();
   document["tables"] = state ? tables_json(*state) : nlohmann::ordered_json::array();
+  document["reconciled"] = state ? reconciled_json(*state) : nlohmann::ordered_json::array();
   document["failures"] = nlohmann::ordered_json::array();
   document["events"] = nlohmann::ordered_json::array();
   document["horizon_holders"] =
@@ -299,6 +325,7 @@ std::string run_summary(const JobState& state, const engine::RunReport& report) 
   if (rows > 0) text += fmt::format(", HOT {}, WAL {}", hot_text(hot, rows), bytes_text(wal));
   if (report.rows != rows) text += fmt::format(", {} of them in this run", grouped(report.rows));
   text += fmt::format("; this run took {}\n", duration_text(report.seconds));
+  text += reconciled_text(state);
   if (quarantined > 0) {
     text += fmt::format("{} rows were quarantined: see table pgbackfill.quarantine\n",
                         grouped(quarantined));

@@ -97,6 +97,7 @@ sql::Connection& BatchWriter::session(const TableJob& job) {
 void BatchWriter::prepare_for(const TableJob& job, sql::Connection& connection) {
   const planner::TableBackfill& table = job.table;
   prepared_ = nullptr;
+  step_back_first(connection);
   // By key the batch must go from the stage into the key's index; by tid it must scan its tid
   // range (that prunes) and hash the stage, never fetch tid by tid.
   const bool by_key = planner::finds_by_key(table) || job.late;

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace pgbackfill::engine {
 namespace {
 
@@ -13,6 +15,11 @@ using std::chrono::milliseconds;
 
 /// With a lock_timeout of seconds this is tens of minutes of a table that is never free.
 constexpr int kMaxAttempts = 200;
+
+/// Comparisons of one table in a row that find something to mend.
+constexpr int kMaxComparisons = 50;
+/// Rows mended in one transaction, which locks them.
+constexpr int kRowsPerMend = 500;
 
 bool violates_not_null(const sql::Error& error) {
   return error.sqlstate() == "23514" || error.sqlstate() == "23502";
@@ -81,13 +88,12 @@ StepOutcome DdlRunner::attempt(const planner::Step& step, bool may_sweep) {
     session_.get().execute(step.leftover_sql);
   }
   try {
-    carry_out(step);
+    return carry_out(step);
   } catch (const sql::Error& error) {
     if (!may_sweep || step.sweep.empty() || !violates_not_null(error)) throw;
     session_.roll_back();
     return StepOutcome::kViolated;
   }
-  return StepOutcome::kDone;
 }
 
 bool DdlRunner::holds(const std::string& probe) {
@@ -95,12 +101,17 @@ bool DdlRunner::holds(const std::string& probe) {
   return result.rows() > 0 && !result.is_null(0, 0) && result.boolean(0, 0);
 }
 
-void DdlRunner::carry_out(const planner::Step& step) {
+StepOutcome DdlRunner::carry_out(const planner::Step& step) {
   sql::Connection& connection = session_.get();
   if (step.kind == StepKind::kAlone) {
     for (const std::string& statement : step.sql) connection.execute(statement);
     Ledger(connection).step_done(job_id_, step.id);
-    return;
+    return StepOutcome::kDone;
+  }
+  if (step.kind == StepKind::kReconcile) {
+    if (!reconcile(step)) return StepOutcome::kStopped;
+    Ledger(session_.get()).step_done(job_id_, step.id);
+    return StepOutcome::kDone;
   }
   sql::Transaction transaction(connection);
   if (step.kind == StepKind::kLookup) {
@@ -110,6 +121,49 @@ void DdlRunner::carry_out(const planner::Step& step) {
   }
   Ledger(connection).step_done(job_id_, step.id);
   transaction.commit();
+  return StepOutcome::kDone;
+}
+
+/// Mends what one comparison finds, then compares again: what was changed meanwhile is found by
+/// the next. False when a stop came first.
+bool DdlRunner::reconcile(const planner::Step& step) {
+  std::int64_t mended = 0;
+  for (int round = 0;; ++round) {
+    const sql::Result found = session_.get().execute(step.sql.at(0));
+    if (found.rows() == 0) break;
+    if (round == kMaxComparisons) {
+      throw std::runtime_error(fmt::format(
+          "{}: rows still differ from their source after {} comparisons; something keeps changing "
+          "them behind the triggers (session_replication_role = replica?). Find it and run again",
+          step.table, kMaxComparisons));
+    }
+    for (int first = 0; first < found.rows(); first += kRowsPerMend) {
+      if (stop_.draining()) return false;
+      mended += mend(step, found, first, std::min(found.rows(), first + kRowsPerMend));
+    }
+  }
+  if (mended == 0) return true;
+  log_(LogLevel::kInfo, fmt::format("{}: {} row{} had another value than their source; mended",
+                                    step.table, mended, mended == 1 ? "" : "s"));
+  return true;
+}
+
+/// One transaction, its count in the ledger.
+std::int64_t DdlRunner::mend(const planner::Step& step, const sql::Result& found, int first,
+                             int end) {
+  sql::Params keys;
+  for (int column = 0; column < found.columns(); ++column) {
+    std::vector<std::string> values;
+    for (int row = first; row < end; ++row) values.emplace_back(found.text(row, column));
+    keys.emplace_back(sql::text_array_literal(values));
+  }
+  sql::Connection& connection = session_.get();
+  sql::Transaction transaction(connection);
+  step_back_first(connection);
+  const std::int64_t rows = connection.execute(step.sql.at(1), keys).affected();
+  Ledger(connection).add_step_rows(job_id_, step.id, rows);
+  transaction.commit();
+  return rows;
 }
 
 void DdlRunner::load_lookup(const planner::Step& step) {

@@ -33,8 +33,10 @@ class DdlRunner {
  private:
   StepOutcome attempt(const planner::Step& step, bool may_sweep);
   bool holds(const std::string& probe);
-  void carry_out(const planner::Step& step);
+  StepOutcome carry_out(const planner::Step& step);
   void load_lookup(const planner::Step& step);
+  bool reconcile(const planner::Step& step);
+  std::int64_t mend(const planner::Step& step, const sql::Result& found, int first, int end);
   bool retry(const sql::Error& error, const planner::Step& step);
   void outlast_vacuum(const planner::Step& step);
 

@@ -113,6 +113,7 @@ std::vector<StepRecord> Ledger::steps(int job_id) {
     step.finished = result.optional_text(row, 6).value_or("");
     step.seconds = result.real(row, 7);
     step.error = result.optional_text(row, 8).value_or("");
+    step.rows = result.integer(row, 9);
     steps.push_back(std::move(step));
   }
   return steps;
@@ -131,6 +132,13 @@ void Ledger::step_done(int job_id, std::string_view step_id) {
       "started = coalesce(started, clock_timestamp()) "
       "WHERE job_id = $1::integer AND step_id = $2",
       {std::to_string(job_id), std::string(step_id)});
+}
+
+void Ledger::add_step_rows(int job_id, std::string_view step_id, std::int64_t rows) {
+  connection_.execute(
+      "UPDATE pgbackfill.step SET rows = rows + $3::bigint "
+      "WHERE job_id = $1::integer AND step_id = $2",
+      {std::to_string(job_id), std::string(step_id), std::to_string(rows)});
 }
 
 void Ledger::step_failed(int job_id, std::string_view step_id, std::string_view error) {

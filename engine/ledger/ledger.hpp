@@ -12,7 +12,7 @@
 namespace pgbackfill::engine {
 
 /// Version of the tables in sql/statements/ledger_schema.sql and of the texts kept in them.
-inline constexpr int kLedgerFormat = 2;
+inline constexpr int kLedgerFormat = 3;
 
 struct JobRecord {
   int job_id = 0;
@@ -35,6 +35,7 @@ struct StepRecord {
   std::string finished;
   double seconds = 0;  ///< of its last try: pauses between runs left out
   std::string error;
+  std::int64_t rows = 0;  ///< mended by a comparison with the source
 };
 
 /// Bytes of a table's main fork and of all its indexes.
@@ -107,6 +108,8 @@ class Ledger {
   void step_running(int job_id, std::string_view step_id);
   /// Also within the step's own transaction, so that both are there or neither.
   void step_done(int job_id, std::string_view step_id);
+  /// Counts rows that a comparison mended, in the transaction that did.
+  void add_step_rows(int job_id, std::string_view step_id, std::int64_t rows);
   void step_failed(int job_id, std::string_view step_id, std::string_view error);
 
   std::vector<RangeRecord> ranges(int job_id, std::string_view step_id, int round);

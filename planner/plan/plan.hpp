@@ -80,6 +80,9 @@ enum class StepKind {
   kAlone,     ///< each statement on its own, outside a transaction (CREATE INDEX CONCURRENTLY)
   kLookup,    ///< creates and fills the ledger's copy of a lookup
   kBackfill,  ///< the data path
+  /// sql[0] finds rows by their key's columns, sql[1] mends those given as one array per column;
+  /// again and again until none is found
+  kReconcile,
 };
 
 /// One resumable unit of the plan.
@@ -108,7 +111,7 @@ struct Step {
   /// Where a CHECK may fail because a row slipped in: the backfill steps to sweep before trying
   /// once more.
   std::vector<std::string> sweep;
-  std::vector<std::string> after;  ///< kBackfill: backfill steps that must be complete before
+  std::vector<std::string> after;  ///< steps of its stage that must be complete before
   std::optional<TableBackfill> backfill;
 };
 

@@ -51,6 +51,7 @@ std::string step_sql(const Step& step) {
   std::string text;
   switch (step.kind) {
     case StepKind::kBackfill:
+    case StepKind::kReconcile:
       for (const std::string& statement : step.sql) text += comment(statement_text(statement));
       break;
     case StepKind::kLookup:

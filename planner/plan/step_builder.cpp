@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace pgbackfill::planner {
@@ -42,6 +44,10 @@ sql::QualifiedName ledger_function(std::string_view kind, const sql::QualifiedNa
 
 std::string join(const std::vector<std::string>& parts, std::string_view separator) {
   return fmt::format("{}", fmt::join(parts, separator));
+}
+
+void append(std::vector<std::string>& list, std::vector<std::string> more) {
+  std::move(more.begin(), more.end(), std::back_inserter(list));
 }
 
 std::string quoted_list(const std::vector<std::string>& names) {

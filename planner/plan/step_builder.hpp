@@ -38,6 +38,7 @@ sql::QualifiedName ledger_function(std::string_view kind, const sql::QualifiedNa
                                    std::string_view detail = {});
 
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
+void append(std::vector<std::string>& list, std::vector<std::string> more);
 std::string quoted_list(const std::vector<std::string>& names);
 std::string literal_list(const std::vector<std::string>& values);
 /// What functions of ours run with: the job's schema first, temporary objects last.

@@ -198,8 +198,20 @@ void check_tables(PreflightContext& context) {
   check_schema_privileges(context, schemas);
 }
 
+/// The server computes generated columns after the triggers that must compute the value.
+void check_input(PreflightContext& context, const TableWork& work) {
+  if (!work.needs_value || work.source == nullptr || work.source->key.empty()) return;
+  const sql::Column* input = work.table->column(work.source->key);
+  if (input == nullptr || !input->generated) return;
+  context.refuse(work.label + "." + input->name,
+                 "its value is generated, and not known yet when a trigger gives a new row its "
+                 "organization",
+                 "name a column that it is computed from, or use sql with its expression");
+}
+
 void check_tenant_columns(PreflightContext& context) {
   for (const TableWork& work : context.scope.tables) {
+    check_input(context, work);
     if (work.column == nullptr || !work.needs_value) continue;
     const std::string object = work.label + "." + work.column->name;
     if (work.column->generated || work.column->identity) {

@@ -1,4 +1,4 @@
--- The ledger, format 2: the durable state of jobs. Safe to run again.
+-- The ledger, format 3: the durable state of jobs. Safe to run again.
 CREATE SCHEMA IF NOT EXISTS pgbackfill;
 
 CREATE TABLE IF NOT EXISTS pgbackfill.job (
@@ -25,6 +25,8 @@ CREATE TABLE IF NOT EXISTS pgbackfill.step (
   started timestamptz,
   finished timestamptz,
   error text,
+  -- Comparisons with the source: rows that had another value.
+  rows bigint NOT NULL DEFAULT 0,
   -- Backfills: the server's WAL meanwhile, shared out by rows among the tables under way, and the
   -- sizes when the first row was about to be written and after the last.
   wal_bytes bigint NOT NULL DEFAULT 0,

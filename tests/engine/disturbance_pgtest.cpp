@@ -1,4 +1,5 @@
 #include "tests/engine/job_fixture.hpp"
+#include "tests/support/application.hpp"
 #include "tests/support/run_program.hpp"
 #include "tests/support/temp_cluster.hpp"
 
@@ -37,40 +38,6 @@ class Disturbance : public JobTest {
                     rows));
     sql("CREATE INDEX ix_bookings_note ON bookings (left(note, 5)); ANALYZE bookings");
   }
-
-  /// Runs `work` over and over in a session of its own until the object goes.
-  class Application {
-   public:
-    Application(sql::Connection connection, std::function<void(sql::Connection&, int)> work)
-        : thread_([this, work = std::move(work),
-                   session = std::make_shared<sql::Connection>(std::move(connection))] {
-            for (int round = 0; !ended_; ++round) {
-              try {
-                work(*session, round);
-                ++rounds_;
-              } catch (const sql::Error& error) {
-                if (error.connection_lost()) return;
-                ++errors_;
-                last_error_ = error.what();
-              }
-            }
-          }) {}
-    ~Application() { end(); }
-    void end() {
-      ended_ = true;
-      if (thread_.joinable()) thread_.join();
-    }
-    int rounds() const { return rounds_; }
-    int errors() const { return errors_; }
-    const std::string& last_error() const { return last_error_; }
-
-   private:
-    std::atomic<bool> ended_{false};
-    std::atomic<int> rounds_{0};
-    std::atomic<int> errors_{0};
-    std::string last_error_;
-    boost::thread thread_;
-  };
 
   RunningProgram start_run() {
     return {PGBACKFILL_EXECUTABLE,
@@ -111,7 +78,7 @@ TEST_F(Disturbance, TheApplicationWritesAllTheWhile) {
   EXPECT_EQ(run_until(spec, Stage::kBackfill).outcome, RunOutcome::kDone);
   application.end();
   EXPECT_GT(application.rounds(), 20);
-  EXPECT_EQ(application.errors(), 0) << application.last_error();
+  EXPECT_EQ(application.errors(), 0) << application.first_error();
   EXPECT_EQ(wrong_rows(), 0);
   EXPECT_EQ(run(spec).outcome, RunOutcome::kDone);
 }
@@ -128,7 +95,7 @@ TEST_F(Disturbance, RowsThatNeverStopChangingAreFilledToo) {
   Application application(connect(), write);
   EXPECT_EQ(run_until(spec, Stage::kBackfill).outcome, RunOutcome::kDone);
   application.end();
-  EXPECT_EQ(application.errors(), 0) << application.last_error();
+  EXPECT_EQ(application.errors(), 0) << application.first_error();
   EXPECT_EQ(wrong_rows(), 0);
 }
 

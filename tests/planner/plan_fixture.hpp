@@ -133,6 +133,8 @@ class PlanFixture : public PgTest {
         load(spec, step);
       } else if (step.kind == planner::StepKind::kBackfill) {
         fill(*step.backfill);
+      } else if (step.kind == planner::StepKind::kReconcile) {
+        EXPECT_EQ(session().execute(step.sql.front()).rows(), 0) << step.sql.front();
       } else {
         statements(step.sql, step.kind == planner::StepKind::kAlone);
       }

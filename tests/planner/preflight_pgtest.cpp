@@ -410,5 +410,14 @@ TEST_F(PreflightTest, RefusesNamesOfTheSwapThatAreTaken) {
   expect_refusal(findings(enum_job()), "users", "column pgbackfill_old_role");
 }
 
+TEST_F(PreflightTest, RefusesKeysThatTheServerGenerates) {
+  sql("CREATE TABLE teams (team_id int PRIMARY KEY, org_id uuid NOT NULL);"
+      "CREATE TABLE orders (id int PRIMARY KEY, code text, "
+      "  team_id int GENERATED ALWAYS AS (length(code)) STORED)");
+  JobSpec spec = job();
+  spec.tables = {table("teams"), table("orders", from_parent("teams", "team_id"))};
+  expect_refusal(findings(spec), "orders.team_id", "generated");
+}
+
 }  // namespace
 }  // namespace pgbackfill::planner

@@ -186,6 +186,21 @@ TEST(RunSummaryTest, ShowsTablesStagesAndTotals) {
   EXPECT_THAT(text, HasSubstr("leads"));
 }
 
+TEST(RunSummaryTest, SaysWhatTheComparisonsMended) {
+  JobState state = job_state();
+  EXPECT_THAT(run_summary(state, {}), Not(HasSubstr("another value than their source")));
+  state.steps.push_back(step("enforce", "enforce:runs:reconcile", "done", "", 0));
+  state.steps.back().table = "runs";
+  state.steps.back().rows = 1200;
+  EXPECT_THAT(run_summary(state, {}),
+              HasSubstr("1,200 rows had another value than their source when compared and got it: "
+                        "runs 1,200\n"));
+  const auto document = nlohmann::json::parse(status_json(state));
+  ASSERT_EQ(document["reconciled"].size(), 1U);
+  EXPECT_EQ(document["reconciled"][0]["rows"], 1200);
+  EXPECT_EQ(document["reconciled"][0]["table"], "runs");
+}
+
 engine::VerifyReport verify_report() {
   engine::VerifyReport report;
   report.checks = {{"bookings", "table", true, ""},

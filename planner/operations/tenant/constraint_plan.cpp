@@ -1,3 +1,5 @@
+#include "planner/backfill/dependencies.hpp"
+#include "planner/operations/tenant/live_values.hpp"
 #include "planner/plan/step_builder.hpp"
 
 #include <fmt/format.h>
@@ -162,6 +164,10 @@ ForeignKeyRequest key_request(const PlanContext& context, const TableWork& work)
   return request;
 }
 
+std::string drop_trigger_id(const PlanContext& context, const std::string& label) {
+  return fmt::format("enforce:{}:drop-fill-trigger:{}", label, context.spec.tenant->column);
+}
+
 void drop_fill_trigger(PlanContext& context, const TableWork& work) {
   // The trigger's own step holds its definition; taking this step back sets it up again.
   for (const Step& expand : context.plan.steps) {
@@ -180,37 +186,57 @@ void drop_fill_trigger(PlanContext& context, const TableWork& work) {
   }
 }
 
+void enforce_table(PlanContext& context, const TableWork& work,
+                   const std::vector<std::string>& sources) {
+  const std::string& column = context.spec.tenant->column;
+  const bool had_default = work.column != nullptr && work.column->default_expression;
+  const bool constant = work.source != nullptr && work.source->kind == SourceKind::kConstant;
+  NotNullRequest request{work.table, work.label, column, had_default || constant, ""};
+  // What the step takes back is the state that expand left behind.
+  if (constant) {
+    request.default_to_restore = constant_expression(
+        work.source->constant, work.column == nullptr ? context.tenant_type : work.column->type);
+  } else if (had_default) {
+    request.drop_default = false;
+  }
+  if (work.needs_value) {
+    add_reconcile_steps(context, work, sources);
+    if (!constant && context.spec.run.online) add_fill_on_update(context, work);
+    add_not_null_steps(context, request);
+    drop_fill_trigger(context, work);
+  } else if (had_default) {
+    Step step = make_step(Stage::kEnforce, work.label, "drop-default", column);
+    const std::string quoted = quote_identifier(column);
+    step.title = fmt::format("drop the default of {}", column);
+    step.sql = {alter_table(work.table->name, fmt::format("ALTER COLUMN {} DROP DEFAULT", quoted))};
+    step.inverse = {alter_table(
+        work.table->name,
+        fmt::format("ALTER COLUMN {} SET DEFAULT {}", quoted, *work.column->default_expression))};
+    step.probe = probe::no(probe::column_has_default(work.table->name, column));
+    context.plan.steps.push_back(std::move(step));
+  }
+}
+
+/// The last step of enforce for each table that others take their values from: until then its own
+/// values may move.
+std::vector<std::string> settled_by(const PlanContext& context, const Dependencies& dependencies,
+                                    std::size_t table) {
+  std::vector<std::string> ids;
+  for (const std::size_t other : dependencies.of(table)) {
+    const std::string& label = context.scope.tables[other].label;
+    for (const Step& step : context.plan.steps) {
+      if (step.id == drop_trigger_id(context, label)) ids.push_back(step.id);
+    }
+  }
+  return ids;
+}
+
 }  // namespace
 
 void plan_enforce(PlanContext& context) {
-  for (const TableWork& work : context.scope.tables) {
-    const std::string& column = context.spec.tenant->column;
-    const bool had_default = work.column != nullptr && work.column->default_expression;
-    const bool constant = work.source != nullptr && work.source->kind == SourceKind::kConstant;
-    NotNullRequest request{work.table, work.label, column, had_default || constant, ""};
-    // What the step takes back is the state that expand left behind.
-    if (constant) {
-      request.default_to_restore = constant_expression(
-          work.source->constant, work.column == nullptr ? context.tenant_type : work.column->type);
-    } else if (had_default) {
-      request.drop_default = false;
-    }
-    if (work.needs_value) {
-      if (!constant && context.spec.run.online) add_fill_on_update(context, work);
-      add_not_null_steps(context, request);
-      drop_fill_trigger(context, work);
-    } else if (had_default) {
-      Step step = make_step(Stage::kEnforce, work.label, "drop-default", column);
-      const std::string quoted = quote_identifier(column);
-      step.title = fmt::format("drop the default of {}", column);
-      step.sql = {
-          alter_table(work.table->name, fmt::format("ALTER COLUMN {} DROP DEFAULT", quoted))};
-      step.inverse = {alter_table(
-          work.table->name,
-          fmt::format("ALTER COLUMN {} SET DEFAULT {}", quoted, *work.column->default_expression))};
-      step.probe = probe::no(probe::column_has_default(work.table->name, column));
-      context.plan.steps.push_back(std::move(step));
-    }
+  const Dependencies dependencies(context.spec, context.scope);
+  for (const std::size_t table : dependencies.order()) {
+    enforce_table(context, context.scope.tables[table], settled_by(context, dependencies, table));
   }
 }
 

@@ -1,3 +1,4 @@
+#include "planner/operations/tenant/live_values.hpp"
 #include "planner/plan/step_builder.hpp"
 #include "planner/spec_resolution.hpp"
 #include "sql/statements.hpp"
@@ -12,8 +13,6 @@ namespace {
 
 using sql::quote_identifier;
 using sql::quote_literal;
-
-constexpr std::string_view kFillTrigger = "zzz_pgbackfill_fill";
 
 Step ledger_step() {
   Step step;
@@ -134,16 +133,19 @@ std::string create_fill_trigger(const PlanContext& context, const TableWork& wor
       ledger_function("fill", work.table->name).quoted());
 }
 
-/// For new rows only: a BEFORE UPDATE trigger, whatever its condition, makes the server lock each
-/// row and log that before it updates it, those of the backfill too (measured: 5 % more WAL).
-/// Rows that the application changes meanwhile stay for the backfill and its sweeps.
+/// One trigger fills new rows, the other follows changes of what the value is computed from. A
+/// BEFORE UPDATE trigger, whatever its condition, makes the server lock each row and log that
+/// before it updates it, those of the backfill too (measured: 5 % more WAL); without it a row that
+/// moves after it was filled would stay with the organization that it left.
 void add_fill_trigger(PlanContext& context, const TableWork& work) {
   const std::string& column = context.spec.tenant->column;
   const std::string quoted = quote_identifier(column);
   const sql::QualifiedName& table = work.table->name;
   const std::string function = ledger_function("fill", table).quoted();
   Step step = make_step(Stage::kExpand, work.label, "fill-trigger", column);
+  const std::vector<std::string> inputs = value_inputs(context, work);
   step.title = fmt::format("create a trigger that fills {} of new rows", column);
+  if (!inputs.empty()) step.title += fmt::format(", and one that follows {}", join(inputs, ", "));
   step.sql = {
       fmt::format("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY "
                   "DEFINER SET search_path = {} AS {}",
@@ -157,6 +159,8 @@ void add_fill_trigger(PlanContext& context, const TableWork& work) {
       create_fill_trigger(context, work, "INSERT")};
   step.probe = probe::trigger_exists(table, kFillTrigger);
   step.inverse = {drop_fill_trigger(work), fmt::format("DROP FUNCTION IF EXISTS {}()", function)};
+  append(step.sql, create_follow_trigger(context, work, inputs));
+  if (!inputs.empty()) append(step.inverse, drop_follow_trigger(work));
   context.plan.steps.push_back(std::move(step));
 }
 

@@ -1,3 +1,4 @@
+#include "planner/operations/tenant/expression_reads.hpp"
 #include "planner/plan/step_builder.hpp"
 #include "planner/preflight/preflight_context.hpp"
 #include "planner/spec_resolution.hpp"
@@ -58,15 +59,8 @@ std::string explain(const PreflightContext& context, const TableWork& work) {
 /// Asks again with temporary tables that have the column in place of the tables that lack it.
 void explain_with_stand_ins(PreflightContext& context, const TableWork& work) {
   sql::Transaction undone(context.connection);
-  context.connection.execute(
-      "SELECT set_config('search_path', 'pg_temp, ' || current_setting('search_path'), true)");
-  for (const TableWork& other : context.scope.tables) {
-    const sql::QualifiedName& name = other.table->name;
-    if (other.column != nullptr || !mentions_word(work.source->expression, name.name)) continue;
-    context.connection.execute(fmt::format(
-        "CREATE TEMPORARY TABLE {} (LIKE {}, {} {})", quote_identifier(name.name), name.quoted(),
-        quote_identifier(context.spec.tenant->column), context.tenant_type));
-  }
+  create_stand_ins(context.connection, context.spec, context.scope, context.tenant_type,
+                   work.source->expression);
   context.connection.execute(explain(context, work));
 }
 

@@ -1,0 +1,64 @@
+#include "planner/backfill/reconcile_sql.hpp"
+
+#include <fmt/format.h>
+
+namespace pgbackfill::planner {
+namespace {
+
+using sql::quote_identifier;
+
+std::string target(const Assignment& assignment) {
+  return "t." + quote_identifier(assignment.column);
+}
+
+/// What identifies a row: its key's columns, else its place.
+std::vector<KeyColumn> identity(const TableBackfill& table) {
+  return table.key.empty() ? std::vector<KeyColumn>{{"ctid", "tid"}} : table.key;
+}
+
+}  // namespace
+
+std::string find_stale(const TableBackfill& table, const Assignment& assignment,
+                       const ValueJoin& source, std::int64_t limit) {
+  std::string columns;
+  for (const KeyColumn& key : identity(table)) {
+    if (!columns.empty()) columns += ", ";
+    columns += fmt::format("t.{}::text", quote_identifier(key.name));
+  }
+  return fmt::format(
+      "SELECT {} FROM {} AS t {} WHERE {} IS NOT NULL AND {} IS DISTINCT FROM {} LIMIT {}", columns,
+      table.table.quoted(), source.clause, source.value, target(assignment), source.value, limit);
+}
+
+std::string mend_stale(const TableBackfill& table, const Assignment& assignment) {
+  std::string row;
+  std::string wanted;
+  std::string arrays;
+  std::string names;
+  int number = 0;
+  for (const KeyColumn& key : identity(table)) {
+    const std::string separator = number++ == 0 ? "" : ", ";
+    row += fmt::format("{}t.{}", separator, quote_identifier(key.name));
+    wanted += fmt::format("{}k.k{}::{}", separator, number, key.type);
+    arrays += fmt::format("{}${}::text[]", separator, number);
+    names += fmt::format("{}k{}", separator, number);
+  }
+  const std::string rows =
+      fmt::format("SELECT {} FROM unnest({}) AS k ({})", wanted, arrays, names);
+  // A list of ctids is looked up directly only as an array.
+  const std::string found = table.key.empty() ? fmt::format("{} = ANY (ARRAY({}))", row, rows)
+                                              : fmt::format("({}) IN ({})", row, rows);
+  return fmt::format(
+      "UPDATE {0} AS t SET {1} = {2} WHERE {3} AND {2} IS NOT NULL AND {4} IS DISTINCT FROM {2}",
+      table.table.quoted(), quote_identifier(assignment.column), assignment.expression, found,
+      target(assignment));
+}
+
+std::string count_unsourced(const TableBackfill& table, const Assignment& assignment,
+                            const ValueJoin& source) {
+  return fmt::format("SELECT count(*) FROM {} AS t LEFT {} WHERE {} IS NULL AND {} <> {}::{}",
+                     table.table.quoted(), source.clause, source.value, target(assignment),
+                     sql::quote_literal(assignment.otherwise.constant), assignment.type);
+}
+
+}  // namespace pgbackfill::planner

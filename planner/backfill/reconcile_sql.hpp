@@ -1,0 +1,33 @@
+#pragma once
+
+#include "planner/plan/plan.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace pgbackfill::planner {
+
+/// Where the value of a derived column can be read for all rows at once, as a join: cheaper than
+/// the same value row by row.
+struct ValueJoin {
+  std::string clause;  ///< "JOIN … AS s ON …", over the row t
+  std::string value;   ///< the value in it; NULL where the source has none
+};
+
+/// Rows whose column differs from what its source says now, by their key (else their ctid) as
+/// text columns. Rows that the source has no value for are not among them: what `otherwise` gave
+/// them, or the application itself, stands.
+std::string find_stale(const TableBackfill& table, const Assignment& assignment,
+                       const ValueJoin& source, std::int64_t limit);
+
+/// Gives rows found so their source's value. Parameters: one text[] for each column that
+/// find_stale() returns. A row that is being changed is waited for and judged anew (by its key;
+/// by ctid it is passed by and found again).
+std::string mend_stale(const TableBackfill& table, const Assignment& assignment);
+
+/// Counts rows that the source has no value for and that hold another value than `otherwise`
+/// gives: their own, or what a source that is gone once said.
+std::string count_unsourced(const TableBackfill& table, const Assignment& assignment,
+                            const ValueJoin& source);
+
+}  // namespace pgbackfill::planner

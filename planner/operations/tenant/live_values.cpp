@@ -1,0 +1,140 @@
+#include "planner/operations/tenant/live_values.hpp"
+
+#include "planner/backfill/reconcile_sql.hpp"
+#include "planner/operations/tenant/expression_reads.hpp"
+#include "planner/spec_resolution.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace pgbackfill::planner {
+namespace {
+
+using sql::quote_identifier;
+using sql::quote_literal;
+
+/// Rows mended after one comparison; what remains is found by the next.
+constexpr std::int64_t kMaxStaleRows = 50'000;
+
+const std::string& value_type(const PlanContext& context, const TableWork& work) {
+  return work.column == nullptr ? context.tenant_type : work.column->type;
+}
+
+ValueJoin value_join(const PlanContext& context, const TableWork& work) {
+  const ValueSource& source = *work.source;
+  const std::string key = "t." + quote_identifier(source.key);
+  if (source.kind == SourceKind::kLookup) {
+    const sql::Column* column = work.table->column(source.key);
+    const bool cast = lookup_key_type(context.scope, source.lookup) == "text" &&
+                      (column == nullptr || column->type != "text");
+    return {fmt::format("JOIN {} AS s ON s.key = {}{}",
+                        ledger_name("lookup", source.lookup).quoted(), key, cast ? "::text" : ""),
+            "s.value"};
+  }
+  if (source.kind == SourceKind::kParent) {
+    const auto name = resolve_name(source.parent, context.spec.schema);
+    const sql::Table& parent = *context.catalog.table(name);
+    const std::string& tenant = context.spec.tenant->column;
+    const sql::Column* value = parent.column(tenant);
+    const bool cast = value != nullptr && value->type != value_type(context, work);
+    return {fmt::format("JOIN {} AS s ON s.{} = {}", name.quoted(),
+                        quote_identifier(parent_key(*work.table, source.key, parent).value()), key),
+            fmt::format("s.{}{}", quote_identifier(tenant),
+                        cast ? "::" + value_type(context, work) : "")};
+  }
+  return {fmt::format("JOIN LATERAL (SELECT {} AS value) AS s ON true",
+                      source_expression(context, work)),
+          "s.value"};
+}
+
+Step reconcile_step(PlanContext& context, const TableWork& work, const Step& backfill) {
+  const TableBackfill& table = *backfill.backfill;
+  const auto assignment =
+      std::find_if(table.assignments.begin(), table.assignments.end(),
+                   [&](const Assignment& a) { return a.column == context.spec.tenant->column; });
+  const ValueJoin source = value_join(context, work);
+  Step step = make_step(Stage::kEnforce, work.label, "reconcile",
+                        backfill.table == work.label ? "" : backfill.table);
+  step.kind = StepKind::kReconcile;
+  step.title = fmt::format("compare {} with its source, and mend what differs", assignment->column);
+  step.sql = {find_stale(table, *assignment, source, kMaxStaleRows),
+              mend_stale(table, *assignment)};
+  return step;
+}
+
+}  // namespace
+
+std::vector<std::string> value_inputs(PlanContext& context, const TableWork& work) {
+  switch (work.source->kind) {
+    case SourceKind::kConstant:
+      return {};
+    case SourceKind::kLookup:
+    case SourceKind::kParent:
+      return {work.source->key};
+    case SourceKind::kSql:
+      break;
+  }
+  const ExpressionReads reads =
+      expression_reads(context.connection, context.spec, context.scope, context.tenant_type, work);
+  if (!reads.elsewhere.empty()) {
+    context.plan.notes.push_back(
+        fmt::format("{}: its sql value also reads {}; a change there reaches its rows when the job "
+                    "compares them before enforce, not at once",
+                    work.label, join(reads.elsewhere, ", ")));
+  }
+  return reads.columns;
+}
+
+std::vector<std::string> create_follow_trigger(const PlanContext& context, const TableWork& work,
+                                               const std::vector<std::string>& inputs) {
+  if (inputs.empty()) return {};
+  const std::string column = quote_identifier(context.spec.tenant->column);
+  const std::string function = ledger_function("follow", work.table->name).quoted();
+  std::vector<std::string> before;
+  std::vector<std::string> now;
+  for (const std::string& input : inputs) {
+    before.push_back("OLD." + quote_identifier(input));
+    now.push_back("NEW." + quote_identifier(input));
+  }
+  // Where the source has no value, what the same statement says itself stands.
+  const std::string body = fmt::format(
+      "#variable_conflict use_column\n"
+      "BEGIN\n"
+      "  SELECT COALESCE({0}, CASE WHEN NEW.{1} IS DISTINCT FROM OLD.{1} THEN NEW.{1} END)\n"
+      "    INTO NEW.{1} FROM (SELECT NEW.*) AS t;\n"
+      "  RETURN NEW;\n"
+      "END",
+      filled_expression(context, work), column);
+  // Compared as images: not every type has an equality.
+  return {fmt::format("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY "
+                      "DEFINER SET search_path = {} AS {}",
+                      function, trigger_search_path(context.spec.schema), quote_literal(body)),
+          fmt::format("CREATE TRIGGER {} BEFORE UPDATE ON {} FOR EACH ROW WHEN "
+                      "(ROW({})::record OPERATOR(pg_catalog.*<>) ROW({})::record) "
+                      "EXECUTE FUNCTION {}()",
+                      kFollowTrigger, work.table->name.quoted(), join(before, ", "),
+                      join(now, ", "), function)};
+}
+
+std::vector<std::string> drop_follow_trigger(const TableWork& work) {
+  return {fmt::format("DROP TRIGGER IF EXISTS {} ON {}", kFollowTrigger, work.table->name.quoted()),
+          fmt::format("DROP FUNCTION IF EXISTS {}()",
+                      ledger_function("follow", work.table->name).quoted())};
+}
+
+void add_reconcile_steps(PlanContext& context, const TableWork& work,
+                         const std::vector<std::string>& after) {
+  if (work.source == nullptr || work.source->kind == SourceKind::kConstant) return;
+  std::vector<Step> steps;
+  for (const std::string& id : backfill_ids(context, *work.table)) {
+    const Step* backfill = context.plan.step(id);
+    if (backfill == nullptr) continue;
+    steps.push_back(reconcile_step(context, work, *backfill));
+    steps.back().after = after;
+  }
+  std::move(steps.begin(), steps.end(), std::back_inserter(context.plan.steps));
+}
+
+}  // namespace pgbackfill::planner
