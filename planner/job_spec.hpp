@@ -117,6 +117,9 @@ enum class HeldHorizon {
   kWait,      ///< read no further windows of them
 };
 
+/// What to do about rows whose parents lie in different organizations.
+enum class CrossTenant { kWarn, kRefuse };
+
 /// [run]: how to go about it. Not part of what the job is, so it may differ from run to run.
 struct RunOptions {
   int workers = 4;  ///< writer connections, 1 to 256
@@ -130,6 +133,9 @@ struct RunOptions {
   int passes = 0;
   std::chrono::milliseconds lock_timeout{2000};
   HeldHorizon on_held_horizon = HeldHorizon::kContinue;
+  CrossTenant cross_tenant = CrossTenant::kWarn;
+  /// How long no row may have needed the fill before the stage enforce begins; 0: it only warns.
+  std::chrono::milliseconds enforce_when_quiet{0};
 };
 
 /// A migration file, read and checked in itself (not yet against a database).

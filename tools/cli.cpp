@@ -18,10 +18,6 @@ namespace {
 
 using Command = int (*)(const CommandLine&, CommandContext&);
 
-constexpr int kMostWorkers = 256;
-constexpr std::int64_t kMostBatchRows = 10'000'000;
-constexpr int kMostPasses = 256;
-
 template <typename T>
 using Choices = std::vector<std::pair<std::string, T>>;
 
@@ -40,18 +36,18 @@ void add_choice(CLI::App& app, const std::string& name, std::optional<T>& target
       ->check(CLI::IsMember(std::move(words)));
 }
 
-void add_duration(CLI::App& app, const std::string& name,
-                  std::optional<std::chrono::milliseconds>& target,
-                  const std::string& description) {
-  const auto is_duration = [](const std::string& text) {
-    return planner::parse_duration(text)
-               ? std::string()
-               : fmt::format("\"{}\" is not a duration such as 250ms, 2s or 1min", text);
+/// A key of [run] as a flag; what is not a value is refused as the migration file would.
+void add_setting(CLI::App& app, RunFlags& flags, const planner::RunSetting& setting) {
+  const auto defect = [&setting](const std::string& text) {
+    planner::RunOptions scratch;
+    const auto wrong = setting.take(text, scratch);
+    return wrong ? fmt::format("{}, not \"{}\"", *wrong, text) : std::string();
   };
   app.add_option_function<std::string>(
-         name, [&target](const std::string& text) { target = planner::parse_duration(text); },
-         description)
-      ->check(CLI::Validator(is_duration, "DURATION"));
+         setting.flag(),
+         [&flags, &setting](const std::string& text) { flags.given.emplace_back(&setting, text); },
+         setting.help)
+      ->check(CLI::Validator(defect, ""));
 }
 
 void add_common(CLI::App& app, CommandLine& line, bool config_required) {
@@ -79,34 +75,10 @@ Choices<planner::Stage> stage_choices() {
 }
 
 void add_run_flags(CLI::App& app, CommandLine& line) {
-  using namespace planner;  // NOLINT(google-build-using-namespace): enumerators only
-  RunFlags& run = line.run;
   add_choice(app, "--until", line.until, stage_choices(), "last stage to run");
-  app.add_option("--workers", run.workers, "writer connections")
-      ->check(CLI::Range(1, kMostWorkers));
-  add_choice(app, "--method", run.method,
-             Choices<MethodChoice>{{"auto", MethodChoice::kAuto},
-                                   {"copy", MethodChoice::kCopy},
-                                   {"update", MethodChoice::kUpdate},
-                                   {"catalog", MethodChoice::kCatalog}},
-             "how rows get their value");
-  add_choice(
-      app, "--order", run.order,
-      Choices<OrderChoice>{
-          {"auto", OrderChoice::kAuto}, {"block", OrderChoice::kBlock}, {"key", OrderChoice::kKey}},
-      "how tables are read");
-  add_choice(app, "--online", run.online, Choices<bool>{{"true", true}, {"false", false}},
-             "false: in a maintenance window, without regard for live writers");
-  add_duration(app, "--batch-time", run.batch_time, "what a batch may take");
-  app.add_option("--batch-rows", run.batch_rows, "rows of a batch; 0: adapts to the batch time")
-      ->check(CLI::Range(std::int64_t{0}, kMostBatchRows));
-  app.add_option("--passes", run.passes, "passes over a window; 0: chosen per table")
-      ->check(CLI::Range(0, kMostPasses));
-  add_duration(app, "--lock-timeout", run.lock_timeout, "how long a DDL statement waits for locks");
-  add_choice(
-      app, "--on-held-horizon", run.on_held_horizon,
-      Choices<HeldHorizon>{{"continue", HeldHorizon::kContinue}, {"wait", HeldHorizon::kWait}},
-      "while a long transaction keeps old row versions: continue in one pass, or wait");
+  for (const planner::RunSetting& setting : planner::run_settings()) {
+    add_setting(app, line.run, setting);
+  }
 }
 
 /// The parser, its target and the command that was chosen.
@@ -182,15 +154,7 @@ int guarded(Command command, const CommandLine& line, CommandContext& context) {
 }  // namespace
 
 void RunFlags::apply(planner::RunOptions& options) const {
-  options.workers = workers.value_or(options.workers);
-  options.method = method.value_or(options.method);
-  options.order = order.value_or(options.order);
-  options.online = online.value_or(options.online);
-  options.batch_time = batch_time.value_or(options.batch_time);
-  options.batch_rows = batch_rows.value_or(options.batch_rows);
-  options.passes = passes.value_or(options.passes);
-  options.lock_timeout = lock_timeout.value_or(options.lock_timeout);
-  options.on_held_horizon = on_held_horizon.value_or(options.on_held_horizon);
+  for (const auto& [setting, text] : given) setting->take(text, options);
 }
 
 std::string choose_dsn(const CommandLine& line, const planner::JobSpec& spec) {

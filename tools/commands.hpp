@@ -3,27 +3,20 @@
 #include "planner/job_spec.hpp"
 #include "planner/plan/plan.hpp"
 #include "planner/preflight/preflight.hpp"
+#include "planner/run_settings.hpp"
 #include "tools/console.hpp"
 
-#include <chrono>
-#include <cstdint>
 #include <optional>
 #include <ostream>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace pgbackfill::tools {
 
 /// [run] keys given as flags; each overrides the file's.
 struct RunFlags {
-  std::optional<int> workers;
-  std::optional<planner::MethodChoice> method;
-  std::optional<planner::OrderChoice> order;
-  std::optional<bool> online;
-  std::optional<std::chrono::milliseconds> batch_time;
-  std::optional<std::int64_t> batch_rows;
-  std::optional<int> passes;
-  std::optional<std::chrono::milliseconds> lock_timeout;
-  std::optional<planner::HeldHorizon> on_held_horizon;
+  std::vector<std::pair<const planner::RunSetting*, std::string>> given;
 
   void apply(planner::RunOptions& options) const;
 };

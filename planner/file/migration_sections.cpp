@@ -1,7 +1,9 @@
 #include "planner/file/migration_sections.hpp"
 
+#include "planner/file/nearest_name.hpp"
 #include "planner/file/section_checks.hpp"
 #include "planner/file/toml_section.hpp"
+#include "planner/run_settings.hpp"
 #include "planner/spec_resolution.hpp"
 #include "sql/identifier.hpp"
 
@@ -19,21 +21,18 @@
 namespace pgbackfill::planner {
 namespace {
 
-constexpr std::int64_t kMostWorkers = 256;
-constexpr std::int64_t kMostBatchRows = 10'000'000;
-constexpr std::int64_t kMostPasses = 256;
-
-void read_duration(const TomlSection& run, std::string_view key, std::chrono::milliseconds& into) {
-  const TomlValue* value = run.find(key, TomlValue::Kind::kString);
-  if (value == nullptr) return;
-  if (const auto duration = parse_duration(value->text)) {
-    into = *duration;
-    return;
+TomlValue::Kind kind_of(RunSetting::Form form) {
+  switch (form) {
+    case RunSetting::Form::kInteger:
+      return TomlValue::Kind::kInteger;
+    case RunSetting::Form::kNumber:
+      return TomlValue::Kind::kFloat;
+    case RunSetting::Form::kBoolean:
+      return TomlValue::Kind::kBoolean;
+    case RunSetting::Form::kString:
+      break;
   }
-  run.report(value->position,
-             fmt::format("\"{}\" must be a duration of at most a day like 250ms, 2s or 1min, "
-                         "not \"{}\"",
-                         key, value->text));
+  return TomlValue::Kind::kString;
 }
 
 // Splits "organizations(org_id)".
@@ -105,34 +104,23 @@ void read_tenant_type(const TomlSection& tenant, TenantSpec& spec) {
 }  // namespace
 
 RunOptions read_run(const TomlValue& value, std::vector<SpecError>& errors) {
-  const TomlSection run(value, "[run]",
-                        {"workers", "method", "order", "online", "batch_time", "batch_rows",
-                         "passes", "lock_timeout", "on_held_horizon"},
-                        errors);
+  std::vector<std::string> keys;
+  for (const RunSetting& setting : run_settings()) keys.push_back(setting.key);
+  const TomlSection run(value, "[run]", std::move(keys), errors);
   RunOptions options;
-  if (const auto workers = run.integer("workers", 1, kMostWorkers)) {
-    options.workers = static_cast<int>(*workers);
+  for (const RunSetting& setting : run_settings()) {
+    const TomlValue* found = run.find(setting.key);
+    const bool whole_number = found != nullptr && setting.form == RunSetting::Form::kNumber &&
+                              found->kind == TomlValue::Kind::kInteger;
+    if (!whole_number) found = run.find(setting.key, kind_of(setting.form));
+    if (found == nullptr) continue;
+    const auto defect = setting.take(found->text, options);
+    if (!defect) continue;
+    const bool quoted = setting.form == RunSetting::Form::kString;
+    run.report(found->position, fmt::format("\"{}\" {}, not {}{}{}{}", setting.key, *defect,
+                                            quoted ? "\"" : "", found->text, quoted ? "\"" : "",
+                                            did_you_mean(found->text, setting.words)));
   }
-  options.method = run.choice<MethodChoice>("method", {{"auto", MethodChoice::kAuto},
-                                                       {"copy", MethodChoice::kCopy},
-                                                       {"update", MethodChoice::kUpdate},
-                                                       {"catalog", MethodChoice::kCatalog}})
-                       .value_or(options.method);
-  options.order = run.choice<OrderChoice>("order", {{"auto", OrderChoice::kAuto},
-                                                    {"block", OrderChoice::kBlock},
-                                                    {"key", OrderChoice::kKey}})
-                      .value_or(options.order);
-  options.online = run.boolean("online").value_or(options.online);
-  read_duration(run, "batch_time", options.batch_time);
-  options.batch_rows = run.integer("batch_rows", 0, kMostBatchRows).value_or(options.batch_rows);
-  if (const auto passes = run.integer("passes", 0, kMostPasses)) {
-    options.passes = static_cast<int>(*passes);
-  }
-  read_duration(run, "lock_timeout", options.lock_timeout);
-  options.on_held_horizon =
-      run.choice<HeldHorizon>("on_held_horizon",
-                              {{"continue", HeldHorizon::kContinue}, {"wait", HeldHorizon::kWait}})
-          .value_or(options.on_held_horizon);
   return options;
 }
 

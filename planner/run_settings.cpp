@@ -1,0 +1,131 @@
+#include "planner/run_settings.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <utility>
+
+namespace pgbackfill::planner {
+namespace {
+
+using Form = RunSetting::Form;
+using Defect = std::optional<std::string>;
+
+constexpr std::int64_t kMostWorkers = 256;
+constexpr std::int64_t kMostBatchRows = 10'000'000;
+constexpr std::int64_t kMostPasses = 256;
+
+template <typename T>
+RunSetting integer(std::string key, T RunOptions::*member, std::int64_t min, std::int64_t max,
+                   std::string help) {
+  const auto take = [=](const std::string& text, RunOptions& options) -> Defect {
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || value < min || value > max) {
+      return fmt::format("must be from {} to {}", min, max);
+    }
+    options.*member = static_cast<T>(value);
+    return std::nullopt;
+  };
+  return {std::move(key), Form::kInteger, std::move(help), take, {}};
+}
+
+template <typename T>
+RunSetting choice(std::string key, T RunOptions::*member,
+                  std::vector<std::pair<std::string, T>> words, std::string help) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : words) names.push_back(name);
+  const auto take = [member, words = std::move(words), names](const std::string& text,
+                                                              RunOptions& options) -> Defect {
+    for (const auto& [name, value] : words) {
+      if (name != text) continue;
+      options.*member = value;
+      return std::nullopt;
+    }
+    return fmt::format("must be one of {}", fmt::join(names, ", "));
+  };
+  return {std::move(key), Form::kString, std::move(help), take, names};
+}
+
+RunSetting flag(std::string key, bool RunOptions::*member, std::string help) {
+  const auto take = [member](const std::string& text, RunOptions& options) -> Defect {
+    if (text != "true" && text != "false") return "must be true or false";
+    options.*member = text == "true";
+    return std::nullopt;
+  };
+  return {std::move(key), Form::kBoolean, std::move(help), take, {}};
+}
+
+enum class Zero { kRefused, kAllowed };
+
+RunSetting duration(std::string key, std::chrono::milliseconds RunOptions::*member, Zero zero,
+                    std::string help) {
+  const auto take = [=](const std::string& text, RunOptions& options) -> Defect {
+    if (zero == Zero::kAllowed && (text == "0s" || text == "0ms")) {
+      options.*member = std::chrono::milliseconds{0};
+      return std::nullopt;
+    }
+    const auto value = parse_duration(text);
+    if (!value) return "must be a duration of at most a day like 250ms, 2s or 1min";
+    options.*member = *value;
+    return std::nullopt;
+  };
+  return {std::move(key), Form::kString, std::move(help), take, {}};
+}
+
+std::vector<RunSetting> all_settings() {
+  std::vector<RunSetting> settings;
+  settings.push_back(
+      integer("workers", &RunOptions::workers, 1, kMostWorkers, "writer connections"));
+  settings.push_back(choice<MethodChoice>("method", &RunOptions::method,
+                                          {{"auto", MethodChoice::kAuto},
+                                           {"copy", MethodChoice::kCopy},
+                                           {"update", MethodChoice::kUpdate},
+                                           {"catalog", MethodChoice::kCatalog}},
+                                          "how rows get their value"));
+  settings.push_back(choice<OrderChoice>(
+      "order", &RunOptions::order,
+      {{"auto", OrderChoice::kAuto}, {"block", OrderChoice::kBlock}, {"key", OrderChoice::kKey}},
+      "how tables are read"));
+  settings.push_back(flag("online", &RunOptions::online,
+                          "false: in a maintenance window, without regard for live writers"));
+  settings.push_back(
+      duration("batch_time", &RunOptions::batch_time, Zero::kRefused, "what a batch may take"));
+  settings.push_back(integer("batch_rows", &RunOptions::batch_rows, 0, kMostBatchRows,
+                             "rows of a batch; 0: adapts to the batch time"));
+  settings.push_back(integer("passes", &RunOptions::passes, 0, kMostPasses,
+                             "passes over a window; 0: chosen per table"));
+  settings.push_back(duration("lock_timeout", &RunOptions::lock_timeout, Zero::kRefused,
+                              "how long a DDL statement waits for locks"));
+  settings.push_back(choice<HeldHorizon>(
+      "on_held_horizon", &RunOptions::on_held_horizon,
+      {{"continue", HeldHorizon::kContinue}, {"wait", HeldHorizon::kWait}},
+      "while a long transaction keeps old row versions: continue in one pass, or wait"));
+  settings.push_back(choice<CrossTenant>(
+      "cross_tenant", &RunOptions::cross_tenant,
+      {{"warn", CrossTenant::kWarn}, {"refuse", CrossTenant::kRefuse}},
+      "rows whose parents lie in different organizations: warn of them, or refuse to start"));
+  settings.push_back(duration("enforce_when_quiet", &RunOptions::enforce_when_quiet, Zero::kAllowed,
+                              "stage enforce waits until no row has come without its organization "
+                              "for as long"));
+  return settings;
+}
+
+}  // namespace
+
+std::string RunSetting::flag() const {
+  std::string name = "--" + key;
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
+const std::vector<RunSetting>& run_settings() {
+  static const std::vector<RunSetting> settings = all_settings();
+  return settings;
+}
+
+}  // namespace pgbackfill::planner

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "planner/job_spec.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pgbackfill::planner {
+
+/// One key of [run], which is a flag of `run` too: the single place that knows its name, what it
+/// may be and what it means.
+struct RunSetting {
+  /// How the migration file writes the value.
+  enum class Form { kInteger, kNumber, kBoolean, kString };
+
+  std::string key;  ///< "batch_time"; its flag is --batch-time
+  Form form = Form::kString;
+  std::string help;
+  /// Puts the value into the options. Where it is not one, says what it must be ("must be from 1
+  /// to 256") and leaves them alone.
+  std::function<std::optional<std::string>(const std::string& text, RunOptions& options)> take;
+
+  std::vector<std::string> words;  ///< what it may be, where that is one of a few words
+
+  std::string flag() const;
+};
+
+/// All of them, in the order in which help shows them.
+const std::vector<RunSetting>& run_settings();
+
+}  // namespace pgbackfill::planner
