@@ -56,18 +56,6 @@ std::optional<bool> TomlSection::boolean(std::string_view key) const {
   return value == nullptr ? std::nullopt : std::optional(value->boolean);
 }
 
-std::optional<std::int64_t> TomlSection::integer(std::string_view key, std::int64_t min,
-                                                 std::int64_t max) const {
-  const TomlValue* value = find(key, Kind::kInteger);
-  if (value == nullptr) return std::nullopt;
-  if (value->integer < min || value->integer > max) {
-    report(value->position,
-           fmt::format("\"{}\" must be from {} to {}, not {}", key, min, max, value->integer));
-    return std::nullopt;
-  }
-  return value->integer;
-}
-
 std::vector<PlacedText> TomlSection::texts(std::string_view key) const {
   const TomlValue* array = find(key, Kind::kArray);
   if (array == nullptr) return {};

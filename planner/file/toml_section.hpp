@@ -3,7 +3,6 @@
 #include "planner/file/toml_document.hpp"
 #include "planner/job_spec.hpp"
 
-#include <cstdint>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -42,8 +41,6 @@ class TomlSection {
   /// A string that is not empty.
   std::optional<std::string> text(std::string_view key) const;
   std::optional<bool> boolean(std::string_view key) const;
-  std::optional<std::int64_t> integer(std::string_view key, std::int64_t min,
-                                      std::int64_t max) const;
   /// An array of one or more distinct strings, none empty.
   std::vector<PlacedText> texts(std::string_view key) const;
   /// A table of strings.

@@ -120,11 +120,9 @@ std::string column_has_default(const sql::QualifiedName& table, std::string_view
   return attribute(table, column, " AND a.atthasdef");
 }
 
-std::string default_is(const sql::QualifiedName& table, std::string_view column,
-                       std::string_view value) {
+std::string default_counts(const sql::QualifiedName& table, std::string_view column) {
   return attribute(table, column,
-                   fmt::format(" AND ({0} = {1} OR starts_with({0}, {2}))", kDefaultText,
-                               quote_literal(value), quote_literal(quote_literal(value) + "::")));
+                   fmt::format(" AND position('pgbackfill.\"filled_' IN {}) > 0", kDefaultText));
 }
 
 std::string constraint_exists(const sql::QualifiedName& table, std::string_view name,

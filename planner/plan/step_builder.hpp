@@ -51,9 +51,8 @@ namespace probe {
 std::string column_exists(const sql::QualifiedName& table, std::string_view column);
 std::string column_not_null(const sql::QualifiedName& table, std::string_view column);
 std::string column_has_default(const sql::QualifiedName& table, std::string_view column);
-/// The column's default is the given constant; `value` as the server prints it.
-std::string default_is(const sql::QualifiedName& table, std::string_view column,
-                       std::string_view value);
+/// The column's default is one that counts (FillCounter).
+std::string default_counts(const sql::QualifiedName& table, std::string_view column);
 std::string constraint_exists(const sql::QualifiedName& table, std::string_view name,
                               bool validated);
 std::string trigger_exists(const sql::QualifiedName& table, std::string_view name);
@@ -80,6 +79,9 @@ struct NotNullRequest {
   std::string column;
   bool drop_default = false;       ///< a default stands that must not outlive the backfill
   std::string default_to_restore;  ///< SQL of that default, for the inverse
+  /// What goes with the default, and what must be there before it comes back.
+  std::vector<std::string> after_drop;
+  std::vector<std::string> before_restore;
 };
 void add_not_null_steps(PlanContext& context, const NotNullRequest& request);
 

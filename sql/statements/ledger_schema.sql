@@ -84,6 +84,16 @@ CREATE TABLE IF NOT EXISTS pgbackfill.event (
   message text NOT NULL
 );
 
+-- Tables whose new rows get their organization from a default or a trigger of the job: names of a
+-- sequence that counts them and of one that holds when the last came (seconds since 1970). Each is
+-- outside of transactions, so that counting makes nobody wait.
+CREATE TABLE IF NOT EXISTS pgbackfill.fill (
+  table_name text PRIMARY KEY,
+  counter text NOT NULL,
+  clock text NOT NULL,
+  since timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 CREATE OR REPLACE VIEW pgbackfill.progress AS
 SELECT s.job_id, s.ordinal, s.stage, s.table_name, s.title, s.state,
        r.rows, r.batches, r.hot, r.ranges_done, r.ranges,

@@ -265,7 +265,7 @@ void plan_enum_enforce(PlanContext& context) {
     if (work.path != EnumPath::kShadow) continue;
     for (const EnumColumnWork& column : work.columns) {
       if (!column.column->not_null) continue;
-      add_not_null_steps(context, {column.table, column.label, column.shadow, false, ""});
+      add_not_null_steps(context, {column.table, column.label, column.shadow, false, "", {}, {}});
     }
   }
 }

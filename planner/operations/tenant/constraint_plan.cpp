@@ -1,4 +1,5 @@
 #include "planner/backfill/dependencies.hpp"
+#include "planner/operations/tenant/fill_counter.hpp"
 #include "planner/operations/tenant/live_values.hpp"
 #include "planner/plan/step_builder.hpp"
 
@@ -24,7 +25,12 @@ void finish_alter(Step& step, const NotNullRequest& request, std::string action,
         probe::both(step.probe, probe::no(probe::column_has_default(name, request.column)));
   }
   step.sql = {alter_table(name, action)};
-  step.inverse = {alter_table(name, inverse)};
+  step.inverse = {};
+  if (request.drop_default) {
+    append(step.sql, request.after_drop);
+    step.inverse = request.before_restore;
+  }
+  step.inverse.push_back(alter_table(name, inverse));
 }
 
 void set_not_null_at_once(PlanContext& context, const NotNullRequest& request) {
@@ -191,11 +197,19 @@ void enforce_table(PlanContext& context, const TableWork& work,
   const std::string& column = context.spec.tenant->column;
   const bool had_default = work.column != nullptr && work.column->default_expression;
   const bool constant = work.source != nullptr && work.source->kind == SourceKind::kConstant;
-  NotNullRequest request{work.table, work.label, column, had_default || constant, ""};
+  NotNullRequest request;
+  request.table = work.table;
+  request.label = work.label;
+  request.column = column;
+  request.drop_default = had_default || constant;
   // What the step takes back is the state that expand left behind.
   if (constant) {
-    request.default_to_restore = constant_expression(
-        work.source->constant, work.column == nullptr ? context.tenant_type : work.column->type);
+    const FillCounter counter(work.table->name, work.label);
+    request.default_to_restore = counter.counted(constant_expression(
+        work.source->constant, work.column == nullptr ? context.tenant_type : work.column->type));
+    request.after_drop = counter.drop();
+    request.before_restore = counter.create();
+    append(request.before_restore, counter.create_function());
   } else if (had_default) {
     request.drop_default = false;
   }

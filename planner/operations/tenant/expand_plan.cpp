@@ -1,3 +1,4 @@
+#include "planner/operations/tenant/fill_counter.hpp"
 #include "planner/operations/tenant/live_values.hpp"
 #include "planner/plan/step_builder.hpp"
 #include "planner/spec_resolution.hpp"
@@ -73,19 +74,23 @@ void add_column(PlanContext& context, const TableWork& work) {
   const std::string add = fmt::format("ADD COLUMN {} {}", quoted, context.tenant_type);
   const std::string default_value =
       constant ? constant_expression(work.source->constant, context.tenant_type) : "";
+  const FillCounter counter(table, work.label);
   if (work.by_catalog) {
     step.title += ", for all rows at once by its default";
     step.sql = {alter_table(table, fmt::format("{} DEFAULT {}", add, default_value))};
   } else {
     step.sql = {alter_table(table, add)};
-    if (constant) {
-      step.title += ", with a default for new rows";
-      step.sql.push_back(
-          alter_table(table, fmt::format("ALTER COLUMN {} SET DEFAULT {}", quoted, default_value)));
-    }
+    if (constant) step.title += ", with a default for new rows";
+  }
+  step.inverse = {alter_table(table, fmt::format("DROP COLUMN IF EXISTS {}", quoted))};
+  if (constant) {
+    append(step.sql, counter.create());
+    append(step.sql, counter.create_function());
+    step.sql.push_back(alter_table(table, fmt::format("ALTER COLUMN {} SET DEFAULT {}", quoted,
+                                                      counter.counted(default_value))));
+    append(step.inverse, counter.drop());
   }
   step.probe = probe::column_exists(table, column);
-  step.inverse = {alter_table(table, fmt::format("DROP COLUMN IF EXISTS {}", quoted))};
   context.plan.steps.push_back(std::move(step));
 }
 
@@ -101,13 +106,16 @@ void prepare_column(PlanContext& context, const TableWork& work) {
   if (work.source->kind == SourceKind::kConstant) {
     Step step = make_step(Stage::kExpand, work.label, "set-default", column);
     step.title = fmt::format("set a default of {} for new rows", column);
-    step.sql = {alter_table(
-        table, fmt::format("ALTER COLUMN {} SET DEFAULT {}", quoted,
-                           constant_expression(work.source->constant, work.column->type)))};
-    const sql::Result printed = context.connection.execute(fmt::format(
-        "SELECT ({})::text", constant_expression(work.source->constant, work.column->type)));
-    step.probe = probe::default_is(table, column, printed.text(0, 0));
+    const FillCounter counter(table, work.label);
+    step.sql = counter.create();
+    append(step.sql, counter.create_function());
+    step.sql.push_back(
+        alter_table(table, fmt::format("ALTER COLUMN {} SET DEFAULT {}", quoted,
+                                       counter.counted(constant_expression(work.source->constant,
+                                                                           work.column->type)))));
+    step.probe = probe::default_counts(table, column);
     step.inverse = {alter_table(table, restore)};
+    append(step.inverse, counter.drop());
     context.plan.steps.push_back(std::move(step));
   } else if (old_default) {
     // The default would hide from the trigger that a row names no organization.
@@ -142,25 +150,30 @@ void add_fill_trigger(PlanContext& context, const TableWork& work) {
   const std::string quoted = quote_identifier(column);
   const sql::QualifiedName& table = work.table->name;
   const std::string function = ledger_function("fill", table).quoted();
+  const FillCounter counter(table, work.label);
   Step step = make_step(Stage::kExpand, work.label, "fill-trigger", column);
   const std::vector<std::string> inputs = value_inputs(context, work);
   step.title = fmt::format("create a trigger that fills {} of new rows", column);
   if (!inputs.empty()) step.title += fmt::format(", and one that follows {}", join(inputs, ", "));
-  step.sql = {
-      fmt::format("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY "
-                  "DEFINER SET search_path = {} AS {}",
-                  function, trigger_search_path(context.spec.schema),
-                  quote_literal(fmt::format("#variable_conflict use_column\n"
-                                            "BEGIN\n"
-                                            "  SELECT {} INTO NEW.{} FROM (SELECT NEW.*) AS t;\n"
-                                            "  RETURN NEW;\n"
-                                            "END",
-                                            filled_expression(context, work), quoted))),
-      create_fill_trigger(context, work, "INSERT")};
+  step.sql = counter.create();
+  append(step.sql,
+         {fmt::format("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY "
+                      "DEFINER SET search_path = {} AS {}",
+                      function, trigger_search_path(context.spec.schema),
+                      quote_literal(
+                          fmt::format("#variable_conflict use_column\n"
+                                      "BEGIN\n"
+                                      "{}"
+                                      "  SELECT {} INTO NEW.{} FROM (SELECT NEW.*) AS t;\n"
+                                      "  RETURN NEW;\n"
+                                      "END",
+                                      counter.count(), filled_expression(context, work), quoted))),
+          create_fill_trigger(context, work, "INSERT")});
   step.probe = probe::trigger_exists(table, kFillTrigger);
   step.inverse = {drop_fill_trigger(work), fmt::format("DROP FUNCTION IF EXISTS {}()", function)};
   append(step.sql, create_follow_trigger(context, work, inputs));
   if (!inputs.empty()) append(step.inverse, drop_follow_trigger(work));
+  append(step.inverse, counter.drop());
   context.plan.steps.push_back(std::move(step));
 }
 
