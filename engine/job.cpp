@@ -1,5 +1,7 @@
 #include "engine/job.hpp"
 
+#include "engine/fill_gate.hpp"
+
 #include <boost/thread/thread.hpp>
 #include <fmt/format.h>
 
@@ -53,6 +55,9 @@ bool JobRunner::run_stage(Stage stage) {
   }
   if (steps.empty()) return true;
   board_.stage(stage);
+  if (stage == Stage::kEnforce && !pass_fill_gate(ledger_, job_id_, options_.run, stop_, log_)) {
+    return false;
+  }
   const std::int64_t wal = ledger_.wal_position();
   const bool complete = run_steps(stage, steps);
   ledger_.add_stage_wal(job_id_, planner::to_string(stage), ledger_.wal_position() - wal);

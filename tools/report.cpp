@@ -1,5 +1,6 @@
 #include "tools/report.hpp"
 
+#include "engine/fill_gate.hpp"
 #include "tools/number_text.hpp"
 #include "tools/stage_times.hpp"
 
@@ -176,6 +177,24 @@ bool in_backfill(const JobState& state) {
          next->stage == planner::to_string(planner::Stage::kBackfill);
 }
 
+std::string fills_text(const std::vector<engine::FillRecord>& fills) {
+  std::string text = "\nwill be refused once enforce is through\n";
+  for (const engine::FillRecord& fill : fills) text += fmt::format("  {}\n", describe(fill));
+  return text;
+}
+
+nlohmann::ordered_json fills_json(const std::vector<engine::FillRecord>& fills) {
+  auto list = nlohmann::ordered_json::array();
+  for (const engine::FillRecord& fill : fills) {
+    list.push_back({{"table", fill.table},
+                    {"column", fill.column},
+                    {"rows", fill.rows},
+                    {"since", fill.since},
+                    {"last_seconds_ago", or_null(fill.last)}});
+  }
+  return list;
+}
+
 std::string holders_text(const std::vector<engine::HorizonHolder>& holders) {
   std::string text = "\nkeeps old row versions from being removed\n";
   const std::size_t shown = std::min(holders.size(), kHolders);
@@ -237,6 +256,8 @@ std::optional<JobState> read_job_state(sql::Connection& connection) {
   state.backfills = ledger.backfills(job->job_id);
   state.stage_wal = ledger.stage_wal(job->job_id);
   state.events = ledger.events(job->job_id, kEvents);
+  state.fills = ledger.fills();
+  std::erase_if(state.fills, [](const engine::FillRecord& fill) { return fill.rows == 0; });
   state.job = std::move(*job);
   if (in_backfill(state)) {
     state.horizon_holders = engine::lasting(engine::horizon_holders(connection));
@@ -253,6 +274,7 @@ std::string status_text(const std::optional<JobState>& state) {
           : fmt::format("job {}: not finished (begun {})\n", job.job_id, job.created);
   text += "\n" + stage_table(*state);
   if (!state->backfills.empty()) text += "\n" + backfill_table(*state);
+  if (!state->fills.empty()) text += fills_text(state->fills);
   if (!state->horizon_holders.empty()) text += holders_text(state->horizon_holders);
   for (const engine::StepRecord& step : state->steps) {
     if (step.error.empty()) continue;
@@ -273,6 +295,7 @@ std::string status_json(const std::optional<JobState>& state, int indent) {
   document["stages"] = state ? stages_json(*state) : nlohmann::ordered_json::array();
   document["tables"] = state ? tables_json(*state) : nlohmann::ordered_json::array();
   document["reconciled"] = state ? reconciled_json(*state) : nlohmann::ordered_json::array();
+  document["fills"] = state ? fills_json(state->fills) : nlohmann::ordered_json::array();
   document["failures"] = nlohmann::ordered_json::array();
   document["events"] = nlohmann::ordered_json::array();
   document["horizon_holders"] =

@@ -17,6 +17,7 @@ struct JobState {
   std::vector<engine::BackfillRecord> backfills;
   std::vector<engine::StageWal> stage_wal;
   std::vector<engine::EventRecord> events;  ///< the last ones, oldest first
+  std::vector<engine::FillRecord> fills;    ///< tables that had rows without their organization
   /// While the backfill is under way: what keeps old row versions from being removed.
   std::vector<engine::HorizonHolder> horizon_holders;
 };

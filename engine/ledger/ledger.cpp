@@ -240,6 +240,22 @@ std::vector<BackfillRecord> Ledger::backfills(int job_id) {
   return records;
 }
 
+std::vector<FillRecord> Ledger::fills() {
+  const sql::Result result = connection_.execute(sql::statement("ledger_fills"));
+  std::vector<FillRecord> fills;
+  for (int row = 0; row < result.rows(); ++row) {
+    FillRecord fill;
+    fill.table = result.text(row, 0);
+    fill.column = result.text(row, 1);
+    fill.rows = result.integer(row, 2);
+    fill.since = result.text(row, 3);
+    if (!result.is_null(row, 4)) fill.last = result.real(row, 4);
+    fill.quiet = result.real(row, 5);
+    fills.push_back(std::move(fill));
+  }
+  return fills;
+}
+
 std::vector<EventRecord> Ledger::events(int job_id, int limit) {
   const sql::Result result = connection_.execute(
       "SELECT at, level, message FROM (SELECT event_id, at, level, message FROM pgbackfill.event "

@@ -83,6 +83,17 @@ struct RangeRecord {
   std::int64_t found = 0;
 };
 
+/// Rows of a table that came without their organization and got it from the job's default or
+/// trigger: what will be refused once the stage enforce is through.
+struct FillRecord {
+  std::string table;
+  std::string column;
+  std::int64_t rows = 0;
+  std::string since;           ///< as the server prints it, to the minute
+  std::optional<double> last;  ///< seconds ago; nullopt: none yet
+  double quiet = 0;            ///< seconds without one
+};
+
 struct EventRecord {
   std::string at;
   std::string level;
@@ -126,6 +137,8 @@ class Ledger {
 
   std::vector<BackfillRecord> backfills(int job_id);
   std::vector<StageWal> stage_wal(int job_id);
+  /// Of the tables whose fill is in place, by name.
+  std::vector<FillRecord> fills();
   std::vector<EventRecord> events(int job_id, int limit);
   void event(int job_id, std::string_view level, std::string_view message);
 

@@ -1,6 +1,6 @@
 -- Rows that came without their organization, by table: how many, since when, how many seconds ago
 -- the last did (NULL: none), and for how long none has.
-SELECT f.table_name, coalesce(n.rows, 0), to_char(f.since, 'YYYY-MM-DD HH24:MI TZ'),
+SELECT f.table_name, f.column_name, coalesce(n.rows, 0), to_char(f.since, 'YYYY-MM-DD HH24:MI TZ'),
        CASE WHEN n.rows > 0 THEN greatest(0, extract(epoch FROM clock_timestamp()) - n.last) END,
        greatest(0, extract(epoch FROM clock_timestamp())
                    - greatest(extract(epoch FROM f.since), n.last))

@@ -89,6 +89,7 @@ CREATE TABLE IF NOT EXISTS pgbackfill.event (
 -- outside of transactions, so that counting makes nobody wait.
 CREATE TABLE IF NOT EXISTS pgbackfill.fill (
   table_name text PRIMARY KEY,
+  column_name text NOT NULL,
   counter text NOT NULL,
   clock text NOT NULL,
   since timestamptz NOT NULL DEFAULT clock_timestamp()

@@ -204,7 +204,7 @@ void enforce_table(PlanContext& context, const TableWork& work,
   request.drop_default = had_default || constant;
   // What the step takes back is the state that expand left behind.
   if (constant) {
-    const FillCounter counter(work.table->name, work.label);
+    const FillCounter counter(work.table->name, work.label, column);
     request.default_to_restore = counter.counted(constant_expression(
         work.source->constant, work.column == nullptr ? context.tenant_type : work.column->type));
     request.after_drop = counter.drop();

@@ -74,7 +74,7 @@ void add_column(PlanContext& context, const TableWork& work) {
   const std::string add = fmt::format("ADD COLUMN {} {}", quoted, context.tenant_type);
   const std::string default_value =
       constant ? constant_expression(work.source->constant, context.tenant_type) : "";
-  const FillCounter counter(table, work.label);
+  const FillCounter counter(table, work.label, column);
   if (work.by_catalog) {
     step.title += ", for all rows at once by its default";
     step.sql = {alter_table(table, fmt::format("{} DEFAULT {}", add, default_value))};
@@ -106,7 +106,7 @@ void prepare_column(PlanContext& context, const TableWork& work) {
   if (work.source->kind == SourceKind::kConstant) {
     Step step = make_step(Stage::kExpand, work.label, "set-default", column);
     step.title = fmt::format("set a default of {} for new rows", column);
-    const FillCounter counter(table, work.label);
+    const FillCounter counter(table, work.label, column);
     step.sql = counter.create();
     append(step.sql, counter.create_function());
     step.sql.push_back(
@@ -150,7 +150,7 @@ void add_fill_trigger(PlanContext& context, const TableWork& work) {
   const std::string quoted = quote_identifier(column);
   const sql::QualifiedName& table = work.table->name;
   const std::string function = ledger_function("fill", table).quoted();
-  const FillCounter counter(table, work.label);
+  const FillCounter counter(table, work.label, column);
   Step step = make_step(Stage::kExpand, work.label, "fill-trigger", column);
   const std::vector<std::string> inputs = value_inputs(context, work);
   step.title = fmt::format("create a trigger that fills {} of new rows", column);

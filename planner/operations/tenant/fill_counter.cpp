@@ -8,19 +8,21 @@ namespace pgbackfill::planner {
 
 using sql::quote_literal;
 
-FillCounter::FillCounter(const sql::QualifiedName& table, std::string label)
+FillCounter::FillCounter(const sql::QualifiedName& table, std::string label, std::string column)
     : label_(std::move(label)),
+      column_(std::move(column)),
       counter_(ledger_function("fills", table).quoted()),
       clock_(ledger_function("filled_at", table).quoted()),
       function_(ledger_function("filled", table).quoted()) {}
 
 std::vector<std::string> FillCounter::create() const {
-  return {
-      fmt::format("CREATE SEQUENCE IF NOT EXISTS {}", counter_),
-      fmt::format("CREATE SEQUENCE IF NOT EXISTS {}", clock_),
-      fmt::format("INSERT INTO pgbackfill.fill (table_name, counter, clock) VALUES ({}, {}, {}) "
-                  "ON CONFLICT (table_name) DO UPDATE SET since = excluded.since",
-                  quote_literal(label_), quote_literal(counter_), quote_literal(clock_))};
+  return {fmt::format("CREATE SEQUENCE IF NOT EXISTS {}", counter_),
+          fmt::format("CREATE SEQUENCE IF NOT EXISTS {}", clock_),
+          fmt::format("INSERT INTO pgbackfill.fill (table_name, column_name, counter, clock) "
+                      "VALUES ({}, {}, {}, {}) "
+                      "ON CONFLICT (table_name) DO UPDATE SET since = excluded.since",
+                      quote_literal(label_), quote_literal(column_), quote_literal(counter_),
+                      quote_literal(clock_))};
 }
 
 std::vector<std::string> FillCounter::drop() const {

@@ -12,7 +12,7 @@ namespace pgbackfill::planner {
 class FillCounter {
  public:
   /// `label`: how status names the table.
-  FillCounter(const sql::QualifiedName& table, std::string label);
+  FillCounter(const sql::QualifiedName& table, std::string label, std::string column);
 
   std::vector<std::string> create() const;
   /// Takes back what create() and create_function() made.
@@ -26,6 +26,7 @@ class FillCounter {
 
  private:
   std::string label_;
+  std::string column_;
   std::string counter_;  ///< quoted names of the sequences
   std::string clock_;
   std::string function_;
