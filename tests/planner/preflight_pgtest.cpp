@@ -419,5 +419,76 @@ TEST_F(PreflightTest, RefusesKeysThatTheServerGenerates) {
   expect_refusal(findings(spec), "orders.team_id", "generated");
 }
 
+/// teams a and b by a lookup; clients and bookings belong to teams; bookings refer to both.
+class PreflightCrossTenantTest : public PreflightTest {
+ protected:
+  JobSpec contradicting() {
+    sql("INSERT INTO organizations VALUES ('00000000-0000-0000-0000-00000000000a', 'A'),"
+        " ('00000000-0000-0000-0000-00000000000b', 'B');"
+        "CREATE TABLE teams (team_id int PRIMARY KEY);"
+        "CREATE TABLE clients (client_id int PRIMARY KEY, team_id int NOT NULL REFERENCES teams);"
+        "CREATE TABLE bookings (id int PRIMARY KEY, team_id int REFERENCES teams,"
+        "  client_id int CONSTRAINT booked_by REFERENCES clients);"
+        "INSERT INTO teams VALUES (1), (2); INSERT INTO clients VALUES (1, 1), (2, 2);"
+        "INSERT INTO bookings VALUES (1, 1, 1), (2, 2, 2), (3, 1, 2), (4, 2, 1), (5, NULL, 1),"
+        "  (6, 1, NULL)");
+    JobSpec spec = job();
+    LookupSpec lookup;
+    lookup.name = "team_orgs";
+    lookup.entries = {{"1", "00000000-0000-0000-0000-00000000000a"},
+                      {"2", "00000000-0000-0000-0000-00000000000b"}};
+    lookup.lines = {2, 3};
+    spec.lookups.push_back(lookup);
+    auto by_team = from_parent("teams", "team_id");
+    by_team.otherwise = {Otherwise::Kind::kConstant, std::string(test::kDefaultOrg)};
+    spec.tables = {table("teams", from_lookup("team_orgs", "team_id")),
+                   table("clients", from_parent("teams", "team_id")), table("bookings", by_team)};
+    return spec;
+  }
+};
+
+TEST_F(PreflightCrossTenantTest, CountsRowsWhoseParentsLieApartForEachForeignKey) {
+  const JobSpec spec = contradicting();
+  const auto found = findings(spec);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_FALSE(found[0].refuses);
+  EXPECT_EQ(found[0].object, "bookings.booked_by");
+  EXPECT_THAT(found[0].message, HasSubstr("3 rows will lie in another organization than the row of "
+                                          "clients that they refer to"));
+  EXPECT_THAT(found[0].message, HasSubstr("id=3 (00000000-0000-0000-0000-00000000000a, but "
+                                          "00000000-0000-0000-0000-00000000000b)"));
+}
+
+TEST_F(PreflightCrossTenantTest, RefusesThemWhereTheFileSaysSo) {
+  JobSpec spec = contradicting();
+  spec.run.cross_tenant = CrossTenant::kRefuse;
+  expect_refusal(findings(spec), "bookings.booked_by", "3 rows");
+  sql("DELETE FROM bookings WHERE id IN (3, 4, 5)");
+  EXPECT_THAT(findings(spec), IsEmpty());
+}
+
+TEST_F(PreflightCrossTenantTest, TakesValuesThatAreThereAlready) {
+  JobSpec spec = contradicting();
+  sql("DELETE FROM bookings WHERE id IN (4, 5);"
+      "ALTER TABLE bookings ADD org_id uuid;"
+      "UPDATE bookings SET org_id = '00000000-0000-0000-0000-00000000000b' WHERE id = 3");
+  const auto found = findings(spec);
+  ASSERT_EQ(found.size(), 1U) << "row 3 agrees with its client now, and no longer with its team";
+  EXPECT_EQ(found[0].object, "bookings.bookings_team_id_fkey");
+}
+
+TEST_F(PreflightCrossTenantTest, SaysWhatItCannotTell) {
+  JobSpec spec = contradicting();
+  spec.run.cross_tenant = CrossTenant::kRefuse;
+  sql("DELETE FROM bookings WHERE id IN (3, 4, 5)");
+  spec.tables[1] = table(
+      "clients", from_sql("(SELECT m.org_id FROM teams m WHERE m.team_id = clients.team_id)"));
+  const auto found = findings(spec);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_FALSE(found[0].refuses);
+  EXPECT_EQ(found[0].object, "clients");
+  EXPECT_THAT(found[0].message, HasSubstr("cannot be told"));
+}
+
 }  // namespace
 }  // namespace pgbackfill::planner

@@ -1,3 +1,4 @@
+#include "planner/operations/tenant/cross_tenant.hpp"
 #include "planner/operations/tenant/expression_reads.hpp"
 #include "planner/plan/step_builder.hpp"
 #include "planner/preflight/preflight_context.hpp"
@@ -271,6 +272,7 @@ void check_data(PreflightContext& context) {
       if (must_find(work, SourceKind::kParent)) check_parents(context, work);
     });
   }
+  check_cross_tenant(context);
 }
 
 }  // namespace pgbackfill::planner
