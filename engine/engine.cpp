@@ -4,6 +4,7 @@
 #include "engine/ledger/ledger.hpp"
 #include "engine/retry_policy.hpp"
 #include "engine/session.hpp"
+#include "engine/sync_point.hpp"
 #include "planner/file/migration_file.hpp"
 #include "sql/catalog.hpp"
 
@@ -97,7 +98,9 @@ std::optional<OpenJob> open_job(const planner::JobSpec& spec, sql::Connection& c
   }
   planner::Plan plan = plan_afresh(spec, connection, log);
   ledger.create();
+  sync_point(SyncPoint::kLedgerCreated);
   const int job_id = ledger.create_job(fingerprint, lines, plan);
+  sync_point(SyncPoint::kJobCreated);
   return OpenJob{job_id, std::move(plan), false};
 }
 

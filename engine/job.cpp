@@ -1,6 +1,7 @@
 #include "engine/job.hpp"
 
 #include "engine/fill_gate.hpp"
+#include "engine/sync_point.hpp"
 
 #include <boost/thread/thread.hpp>
 #include <fmt/format.h>
@@ -58,8 +59,10 @@ bool JobRunner::run_stage(Stage stage) {
   if (stage == Stage::kEnforce && !pass_fill_gate(ledger_, job_id_, options_.run, stop_, log_)) {
     return false;
   }
+  sync_point(SyncPoint::kStageBegun);
   const std::int64_t wal = ledger_.wal_position();
   const bool complete = run_steps(stage, steps);
+  if (complete) sync_point(SyncPoint::kStageDone);
   ledger_.add_stage_wal(job_id_, planner::to_string(stage), ledger_.wal_position() - wal);
   return complete;
 }

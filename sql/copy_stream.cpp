@@ -42,8 +42,10 @@ CopyIn::CopyIn(Connection& connection, std::string statement)
 }
 
 CopyIn::~CopyIn() {
-  if (!open_) return;
-  PQputCopyEnd(connection_.native(), "abandoned by the client");
+  if (state_ == State::kOver) return;
+  if (state_ == State::kCopying) {
+    PQputCopyEnd(connection_.native(), "abandoned by the client");
+  }
   drain_quietly(connection_.native());
 }
 
@@ -54,7 +56,7 @@ void CopyIn::put(std::string_view bytes) {
     const std::size_t length = std::min(bytes.size(), kMost);
     if (PQputCopyData(link, bytes.data(), static_cast<int>(length)) != 1) {
       // The server has ended the COPY; its reason waits among the results.
-      open_ = false;
+      state_ = State::kOver;
       drain(link, statement_);
       throw_link_error(link, statement_);
     }
@@ -62,11 +64,16 @@ void CopyIn::put(std::string_view bytes) {
   }
 }
 
+void CopyIn::end() {
+  state_ = State::kEnded;
+  // A failure to send the end shows among the results with a better reason than libpq's own.
+  PQputCopyEnd(connection_.native(), nullptr);
+}
+
 std::vector<Result> CopyIn::finish() {
   PGconn* link = connection_.native();
-  open_ = false;
-  // A failure to send the end shows among the results with a better reason than libpq's own.
-  PQputCopyEnd(link, nullptr);
+  if (state_ == State::kCopying) end();
+  state_ = State::kOver;
   std::vector<Result> results;
   for (ResultHandle& result : drain_all(link, statement_)) results.emplace_back(std::move(result));
   return results;

@@ -19,16 +19,21 @@ class CopyIn {
   CopyIn& operator=(const CopyIn&) = delete;
 
   void put(std::string_view bytes);
-  /// Ends the COPY and runs to their end the statements that stand after it. The results of the
+  /// Sends the end of the COPY: from here on what stands after it runs whether or not its results
+  /// are read.
+  void end();
+  /// Ends the COPY, unless end() has, and runs to their end the statements that stand after it. The
+  /// results of the
   /// COPY and of each of them, in order. The first's affected() is the number of rows the server
   /// took: it accepts a binary COPY without its trailer silently, so callers compare it with what
   /// they sent.
   std::vector<Result> finish();
 
  private:
+  enum class State { kCopying, kEnded, kOver };
   Connection& connection_;
   std::string statement_;
-  bool open_ = true;
+  State state_ = State::kCopying;
 };
 
 /// COPY … TO STDOUT in progress. next() gives one CopyData message (one row; for the binary

@@ -1,6 +1,7 @@
 #include "tools/cli.hpp"
 
 #include "engine/engine.hpp"
+#include "engine/sync_point.hpp"
 #include "planner/file/migration_file.hpp"
 #include "tools/commands.hpp"
 #include "tools/connection_advice.hpp"
@@ -10,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <functional>
 #include <utility>
 
@@ -167,6 +169,12 @@ void print_finding(Console& console, const planner::Finding& finding) {
 
 int run_cli(const std::vector<std::string>& args, std::ostream& out, std::ostream& err) try {
   ignore_broken_pipes();
+  if (const char* point = std::getenv(engine::kSyncPointVariable)) {
+    if (const auto defect = engine::arm_sync_point(point)) {
+      err << fmt::format("pgbackfill: {}: {}\n", engine::kSyncPointVariable, *defect);
+      return kExitUsage;
+    }
+  }
   Parser parser;
   try {
     // CLI11 takes them last first.

@@ -1,6 +1,7 @@
 #include "engine/backfill/backfill_runner.hpp"
 
 #include "engine/retry_policy.hpp"
+#include "engine/sync_point.hpp"
 #include "planner/backfill/batch_sql.hpp"
 #include "planner/backfill/splitter.hpp"
 #include "sql/statements.hpp"
@@ -173,6 +174,7 @@ void BackfillRunner::start(Table& table, WorkerPool& pool) {
 }
 
 void BackfillRunner::start_round(Table& table, WorkerPool& pool, std::vector<RangeRecord> ranges) {
+  sync_point(SyncPoint::kRangesAdded);
   const auto total = static_cast<std::int64_t>(ranges.size());
   std::erase_if(ranges, [](const RangeRecord& range) { return range.done; });
   table.outstanding = static_cast<std::int64_t>(ranges.size());
@@ -184,6 +186,7 @@ void BackfillRunner::start_round(Table& table, WorkerPool& pool, std::vector<Ran
 /// A round is over. One statement, hence one snapshot, tells whether any row still lacks its
 /// value: rows that moved between the windows of a round are seen.
 void BackfillRunner::advance(Table& table, WorkerPool& pool) {
+  sync_point(SyncPoint::kRoundOver);
   const std::int64_t pending = ask(planner::count_pending(table.job->table)).integer(0, 0);
   if (pending == 0) {
     complete(table);
@@ -246,6 +249,7 @@ void BackfillRunner::complete(Table& table) {
   }
   board_.table_ended(table.step->id);
   if (table.sweep_only) return;
+  sync_point(SyncPoint::kBackfillComplete);
   ledger_.step_done(job_id_, table.step->id);
   board_.step_ended(table.step->title, true);
 }

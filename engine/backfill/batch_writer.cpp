@@ -1,6 +1,7 @@
 #include "engine/backfill/batch_writer.hpp"
 
 #include "engine/session.hpp"
+#include "engine/sync_point.hpp"
 #include "planner/backfill/batch_sql.hpp"
 #include "sql/binary_codec.hpp"
 #include "sql/copy_stream.hpp"
@@ -59,7 +60,9 @@ bool BatchWriter::write(const Window& window) {
     const bool final = pending.size() == 1;
     try {
       const auto started = Clock::now();
+      sync_point(SyncPoint::kBatchBeforeCopy);
       const std::int64_t rows = run(window, pending.front(), {final, final && window.last});
+      sync_point(SyncPoint::kBatchCommitted);
       board_.batch(window.job->step_id, rows);
       const bool waited = failing_since_.has_value();
       if (!waited) {
@@ -164,7 +167,12 @@ sql::Result BatchWriter::send_copied(sql::Connection& connection, const Window& 
   sql::CopyIn copy = connection.copy_in(fmt::format("BEGIN; {}; EXECUTE {} ({}); COMMIT",
                                                     planner::stage_copy(window.job->table), kWrite,
                                                     literals(params)));
-  copy.put(buffer_);
+  const std::string_view data = buffer_;
+  copy.put(data.substr(0, data.size() / 2));
+  sync_point(SyncPoint::kBatchInCopy);
+  copy.put(data.substr(data.size() / 2));
+  copy.end();
+  sync_point(SyncPoint::kBatchSent);
   std::vector<sql::Result> results = copy.finish();
   const std::int64_t taken = results.front().affected();
   if (taken != static_cast<std::int64_t>(batch.rows.size())) {

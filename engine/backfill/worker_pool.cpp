@@ -5,6 +5,7 @@
 #include "engine/backfill/window_reader.hpp"
 #include "engine/retry_policy.hpp"
 #include "engine/session.hpp"
+#include "engine/sync_point.hpp"
 
 #include <boost/thread/thread.hpp>
 #include <concurrentqueue/blockingconcurrentqueue.h>
@@ -155,7 +156,9 @@ WorkerPool::Impl::WindowPtr WorkerPool::Impl::read(Session& session, ReadPositio
   if (horizon.held() && needs_passes(*position.task.job, run)) run.passes = 1;
   for (int attempt = 1; !ending(); ++attempt) {
     try {
-      return read_window(session.get(), position, run);
+      WindowPtr window = read_window(session.get(), position, run);
+      sync_point(SyncPoint::kWindowRead);
+      return window;
     } catch (const sql::Error& error) {
       const Disposition disposition = classify(error.sqlstate(), error.connection_lost());
       const bool hopeless =
@@ -182,6 +185,7 @@ void WorkerPool::Impl::write_loop(std::size_t index) {
       requests.enqueue(index);
       if (!batches.write(*window)) return;
       if (window->last) {
+        sync_point(SyncPoint::kRangeDone);
         board.range_done(window->job->step_id);
         events.enqueue({PoolEvent::Kind::kRangeDone, window->job, nullptr});
       }

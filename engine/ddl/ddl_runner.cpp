@@ -1,6 +1,7 @@
 #include "engine/ddl/ddl_runner.hpp"
 
 #include "engine/retry_policy.hpp"
+#include "engine/sync_point.hpp"
 #include "sql/copy_stream.hpp"
 
 #include <fmt/format.h>
@@ -78,11 +79,13 @@ StepOutcome DdlRunner::run(const planner::Step& step, bool may_sweep) {
 
 StepOutcome DdlRunner::attempt(const planner::Step& step, bool may_sweep) {
   Ledger ledger(session_.get());
+  sync_point(SyncPoint::kStepBeforeProbe);
   if (!step.probe.empty() && holds(step.probe)) {
     ledger.step_done(job_id_, step.id);
     return StepOutcome::kDone;
   }
   ledger.step_running(job_id_, step.id);
+  sync_point(SyncPoint::kStepBeforeDdl);
   if (!step.leftover_probe.empty() && holds(step.leftover_probe)) {
     log_(LogLevel::kWarning, fmt::format("{}: removing what an interrupted try left", step.title));
     session_.get().execute(step.leftover_sql);
@@ -105,7 +108,9 @@ StepOutcome DdlRunner::carry_out(const planner::Step& step) {
   sql::Connection& connection = session_.get();
   if (step.kind == StepKind::kAlone) {
     for (const std::string& statement : step.sql) connection.execute(statement);
+    sync_point(SyncPoint::kStepBeforeRecord);
     Ledger(connection).step_done(job_id_, step.id);
+    sync_point(SyncPoint::kStepRecorded);
     return StepOutcome::kDone;
   }
   if (step.kind == StepKind::kReconcile) {
@@ -119,8 +124,11 @@ StepOutcome DdlRunner::carry_out(const planner::Step& step) {
   } else {
     for (const std::string& statement : step.sql) connection.execute(statement);
   }
+  sync_point(SyncPoint::kStepBeforeRecord);
   Ledger(connection).step_done(job_id_, step.id);
+  sync_point(SyncPoint::kStepBeforeCommit);
   transaction.commit();
+  sync_point(SyncPoint::kStepRecorded);
   return StepOutcome::kDone;
 }
 
@@ -131,6 +139,7 @@ bool DdlRunner::reconcile(const planner::Step& step) {
   for (int round = 0;; ++round) {
     const sql::Result found = session_.get().execute(step.sql.at(0));
     if (found.rows() == 0) break;
+    sync_point(SyncPoint::kStaleFound);
     if (round == kMaxComparisons) {
       throw std::runtime_error(fmt::format(
           "{}: rows still differ from their source after {} comparisons; something keeps changing "
@@ -163,6 +172,7 @@ std::int64_t DdlRunner::mend(const planner::Step& step, const sql::Result& found
   const std::int64_t rows = connection.execute(step.sql.at(1), keys).affected();
   Ledger(connection).add_step_rows(job_id_, step.id, rows);
   transaction.commit();
+  sync_point(SyncPoint::kStaleMended);
   return rows;
 }
 

@@ -1,3 +1,4 @@
+#include "engine/sync_point.hpp"
 #include "tests/support/pg_fixture.hpp"
 #include "tests/support/run_program.hpp"
 
@@ -5,8 +6,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <map>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -100,8 +103,11 @@ class Crash : public PgTest {
     return sums;
   }
 
-  ProgramOutcome pgbackfill(const std::string& command) {
-    return run_program(PGBACKFILL_EXECUTABLE, arguments(command));
+  ProgramOutcome pgbackfill(const std::string& command, const std::string& sync_point = {}) {
+    ProgramOptions options;
+    options.timeout = std::chrono::minutes(5);
+    if (!sync_point.empty()) options.environment[engine::kSyncPointVariable] = sync_point;
+    return run_program(PGBACKFILL_EXECUTABLE, arguments(command), options);
   }
   std::vector<std::string> arguments(const std::string& command) const {
     std::vector<std::string> list{
@@ -110,70 +116,137 @@ class Crash : public PgTest {
     if (command == "run") list.insert(list.end(), {"--workers", "2", "--batch-rows", "60"});
     return list;
   }
+
+  /// A killed client's backends may still be finishing their statement.
+  void wait_for_backends_to_end() {
+    while (value("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgbackfill%' "
+                 "AND datname = current_database()") != "0") {
+      boost::this_thread::sleep_for(boost::chrono::milliseconds(5));
+    }
+  }
+
+  /// Runs until the process kills itself there.
+  void kill_at(std::string_view point, int times = 1) {
+    SCOPED_TRACE(point);
+    const auto outcome = pgbackfill("run", fmt::format("{}:{}=kill", point, times));
+    ASSERT_EQ(outcome.signal, SIGKILL) << "never came there\n" << outcome.out << outcome.err;
+    reached_.insert(std::string(point));
+    wait_for_backends_to_end();
+  }
+
+  void load_sample() {
+    const auto loaded =
+        run_program(PGBACKFILL_SAMPLE_BINARY, {"--dsn", dsn(), "--scale", "1", "--seed", "7"});
+    ASSERT_EQ(loaded.exit_code, 0) << loaded.err;
+    sql("CREATE TABLE oracle_team_orgs (team_id integer PRIMARY KEY, org_id uuid)");
+    sql("INSERT INTO oracle_team_orgs SELECT n, ('00000000-0000-0000-0000-' || lpad((100 + (n - 1) "
+        "/ 3 + 1)::text, 12, '0'))::uuid FROM generate_series(1, 60) AS n");
+    columns_ = untouched_columns();
+    before_ = checksums(columns_);
+    roles_before_ = value(
+        "SELECT string_agg(user_id::text || CASE role::text WHEN 'user' THEN 'worker' ELSE "
+        "role::text END, ',' ORDER BY user_id) FROM users");
+  }
+
+  /// Goes on to the end; then every row is as one SQL statement would have made it, and the ledger
+  /// counts each once.
+  void finish_and_compare() {
+    const auto last = pgbackfill("run");
+    ASSERT_EQ(last.exit_code, 0) << last.err;
+    const auto verified = pgbackfill("verify");
+    EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+    EXPECT_EQ(checksums(columns_), before_);
+    EXPECT_EQ(
+        value("SELECT string_agg(user_id::text || role::text, ',' ORDER BY user_id) FROM users"),
+        roles_before_);
+    for (const auto& [table, expected] : oracle()) {
+      EXPECT_EQ(value(fmt::format("SELECT count(*) FROM {} AS t WHERE t.org_id IS DISTINCT FROM {}",
+                                  table, expected)),
+                "0")
+          << table;
+    }
+    const auto ledger =
+        sql("SELECT step_id, sum(rows) FROM pgbackfill.range GROUP BY step_id ORDER BY step_id");
+    EXPECT_GT(ledger.rows(), 15);
+    for (int row = 0; row < ledger.rows(); ++row) {
+      const std::string step(ledger.text(row, 0));
+      const std::string table = step.substr(step.find(':') + 1);
+      EXPECT_EQ(std::string(ledger.text(row, 1)), value("SELECT count(*) FROM " + table)) << table;
+    }
+    EXPECT_EQ(pgbackfill("run").exit_code, 0);
+  }
+
+  std::set<std::string> reached_;
+  std::map<std::string, std::string> columns_;
+  std::map<std::string, std::string> before_;
+  std::string roles_before_;
 };
 
-TEST_F(Crash, KilledTwentyTimesNothingIsLostOrDoneTwice) {
-  const auto loaded =
-      run_program(PGBACKFILL_SAMPLE_BINARY, {"--dsn", dsn(), "--scale", "1", "--seed", "7"});
-  ASSERT_EQ(loaded.exit_code, 0) << loaded.err;
-  sql("CREATE TABLE oracle_team_orgs (team_id integer PRIMARY KEY, org_id uuid)");
-  sql("INSERT INTO oracle_team_orgs SELECT n, ('00000000-0000-0000-0000-' || lpad((100 + (n - 1) / "
-      "3 + 1)::text, 12, '0'))::uuid FROM generate_series(1, 60) AS n");
-  const auto tables = core_tables();
-  const auto columns = untouched_columns();
-  const auto before = checksums(columns);
-  const auto roles_before = value(
-      "SELECT string_agg(user_id::text || CASE role::text WHEN 'user' THEN 'worker' ELSE "
-      "role::text END, ',' ORDER BY user_id) FROM users");
+TEST_F(Crash, KilledAtEveryPointNothingIsLostOrDoneTwice) {
+  load_sample();
+  kill_at("ledger-created");
+  kill_at("job-created");
+  for (const std::string_view stage :
+       {"ensure", "expand", "backfill", "enforce", "foreign-key", "index", "finish"}) {
+    SCOPED_TRACE(stage);
+    kill_at("stage-begun");
+    if (stage == "backfill") {
+      for (const std::string_view point :
+           {"ranges-added", "window-read", "batch-before-copy", "batch-in-copy", "batch-sent",
+            "batch-committed", "range-done", "round-over", "backfill-complete"}) {
+        kill_at(point);
+        kill_at(point, 2);
+      }
+    } else {
+      if (stage == "enforce") {
+        // What no trigger saw.
+        sql("UPDATE bookings SET org_id = '00000000-0000-0000-0000-000000000001' "
+            "WHERE team_id IS NOT NULL");
+        kill_at("stale-found");
+        kill_at("stale-mended");
+      }
+      for (const std::string_view point :
+           {"step-before-probe", "step-before-ddl", "step-before-record", "step-recorded"}) {
+        kill_at(point);
+      }
+      // Index builds have no transaction of their own.
+      if (stage != "ensure" && stage != "index") kill_at("step-before-commit");
+    }
+    kill_at("stage-done");
+  }
+  for (const std::string_view point : engine::kSyncPointNames) {
+    EXPECT_TRUE(reached_.contains(std::string(point))) << point;
+  }
+  finish_and_compare();
+}
 
+TEST_F(Crash, KilledAtAnyMomentNothingIsLostOrDoneTwice) {
+  load_sample();
+  const auto begun = pgbackfill("run", "ranges-added=kill");
+  ASSERT_EQ(begun.signal, SIGKILL) << begun.err;
+  // However quick the machine is, the job cannot end while somebody holds a row of it.
+  auto holder = connect();
+  holder.execute("BEGIN; SELECT FROM invoice_items ORDER BY item_id DESC LIMIT 1 FOR UPDATE");
   std::mt19937 random(20);
   std::uniform_int_distribution<int> delay(25, 320);
-  int kills = 0;
-  while (kills < kKills) {
+  for (int kills = 0; kills < kKills; ++kills) {
     RunningProgram program(PGBACKFILL_EXECUTABLE, arguments("run"));
     boost::this_thread::sleep_for(boost::chrono::milliseconds(delay(random)));
-    if (!program.running()) {
-      const auto outcome = program.wait();
-      ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-      break;
-    }
+    ASSERT_TRUE(program.running()) << program.err();
     program.signal(SIGKILL);
     program.wait();
-    ++kills;
-    // A killed client's backends may still be finishing their statement.
-    for (int tries = 0; tries < 500 && value("SELECT count(*) FROM pg_stat_activity WHERE "
-                                             "application_name LIKE 'pgbackfill%' AND datname = "
-                                             "current_database()") != "0";
-         ++tries) {
-      boost::this_thread::sleep_for(boost::chrono::milliseconds(10));
-    }
+    wait_for_backends_to_end();
   }
-  ASSERT_EQ(kills, kKills) << "the job was over too soon to be killed often enough";
-  const auto last = pgbackfill("run");
-  ASSERT_EQ(last.exit_code, 0) << last.err;
-  const auto verified = pgbackfill("verify");
-  EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+  holder.execute("ROLLBACK");
+  finish_and_compare();
+}
 
-  EXPECT_EQ(checksums(columns), before);
-  EXPECT_EQ(
-      value("SELECT string_agg(user_id::text || role::text, ',' ORDER BY user_id) FROM users"),
-      roles_before);
-  for (const auto& [table, expected] : oracle()) {
-    EXPECT_EQ(value(fmt::format("SELECT count(*) FROM {} AS t WHERE t.org_id IS DISTINCT FROM {}",
-                                table, expected)),
-              "0")
-        << table;
-  }
-  // Every row of a table that went by the data path was changed exactly once.
-  const auto ledger =
-      sql("SELECT step_id, sum(rows) FROM pgbackfill.range GROUP BY step_id ORDER BY step_id");
-  EXPECT_GT(ledger.rows(), 15);
-  for (int row = 0; row < ledger.rows(); ++row) {
-    const std::string step(ledger.text(row, 0));
-    const std::string table = step.substr(step.find(':') + 1);
-    EXPECT_EQ(std::string(ledger.text(row, 1)), value("SELECT count(*) FROM " + table)) << table;
-  }
-  EXPECT_EQ(pgbackfill("run").exit_code, 0);
+TEST_F(Crash, APointThatDoesNotExistIsAUsageError) {
+  const auto outcome = pgbackfill("run", "no-such-point=kill");
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_NE(outcome.err.find("no sync point is called \"no-such-point\""), std::string::npos);
+  EXPECT_EQ(pgbackfill("run", "stage-done=explode").exit_code, 2);
+  EXPECT_EQ(pgbackfill("run", "stage-done:0=kill").exit_code, 2);
 }
 
 }  // namespace
