@@ -1,3 +1,4 @@
+#include "engine/sync_point.hpp"
 #include "tests/engine/job_fixture.hpp"
 #include "tests/support/application.hpp"
 #include "tests/support/run_program.hpp"
@@ -39,16 +40,19 @@ class Disturbance : public JobTest {
     sql("CREATE INDEX ix_bookings_note ON bookings (left(note, 5)); ANALYZE bookings");
   }
 
-  RunningProgram start_run() {
+  RunningProgram start_run(const std::string& sync_point = {}) {
+    ProgramOptions options;
+    if (!sync_point.empty()) options.environment[engine::kSyncPointVariable] = sync_point;
     return {PGBACKFILL_EXECUTABLE,
-            {"run", "-c", file_.string(), "--dsn", dsn(), "--batch-rows", "50", "--passes", "4"}};
+            {"run", "-c", file_.string(), "--dsn", dsn(), "--batch-rows", "50", "--passes", "4"},
+            options};
   }
-  /// Commits what `session` has open a while later; joined by the destructor.
+  /// Commits what `session` has open once the job has met it; joined by the destructor.
   class Release {
    public:
-    explicit Release(sql::Connection& session)
-        : thread_([&session] {
-            boost::this_thread::sleep_for(boost::chrono::milliseconds(1500));
+    Release(const Disturbance& test, sql::Connection& session)
+        : thread_([&test, &session] {
+            test.wait_for_log("trying again");
             session.execute("COMMIT");
           }) {}
     ~Release() { thread_.join(); }
@@ -116,12 +120,9 @@ TEST_F(Disturbance, DdlStepsBackFromALockedTableAndComesAgain) {
   const auto spec = job(std::string(kTeamLookup) + kBookings);
   auto other = connect();
   other.execute("BEGIN; LOCK TABLE bookings IN ACCESS SHARE MODE");
-  const Release release(other);
+  const Release release(*this, other);
   EXPECT_EQ(run(spec).outcome, RunOutcome::kDone);
   EXPECT_EQ(wrong_rows(), 0);
-  EXPECT_TRUE(std::any_of(log_.begin(), log_.end(), [](const std::string& line) {
-    return line.find("trying again") != std::string::npos;
-  }));
 }
 
 TEST_F(Disturbance, BackfillWaitsForALockedTable) {
@@ -130,7 +131,7 @@ TEST_F(Disturbance, BackfillWaitsForALockedTable) {
   run_until(spec, Stage::kExpand);
   auto other = connect();
   other.execute("BEGIN; LOCK TABLE bookings");
-  const Release release(other);
+  const Release release(*this, other);
   EXPECT_EQ(run_until(spec, Stage::kBackfill).outcome, RunOutcome::kDone);
   EXPECT_EQ(wrong_rows(), 0);
   EXPECT_EQ(ledger_rows("backfill:bookings"), 2000);
@@ -140,15 +141,27 @@ TEST_F(Disturbance, TerminatedBackendsAreReplaced) {
   create_bookings(40'000);
   auto spec = job(std::string(kTeamLookup) + kBookings);
   spec.run.batch_rows = 100;
-  Application killer(connect(), [](sql::Connection& session, int) {
-    session.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
-        "current_database() AND application_name LIKE 'pgbackfill _%er' ORDER BY random() LIMIT 1;"
-        "SELECT pg_sleep(0.15)");
+  run_until(spec, Stage::kExpand);
+  // The job cannot end while a row of it is held.
+  auto holder = connect();
+  holder.execute("BEGIN; SELECT FROM bookings WHERE booking_id = 40000 FOR UPDATE");
+  std::atomic<int> terminated{0};
+  Application killer(connect(), [&](sql::Connection& session, int) {
+    terminated += static_cast<int>(
+        session
+            .execute("SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM (SELECT pid "
+                     "FROM pg_stat_activity WHERE datname = current_database() AND "
+                     "application_name LIKE 'pgbackfill _%er' ORDER BY random() LIMIT 1) AS s")
+            .integer(0, 0));
+    session.execute("SELECT pg_sleep(0.1)");
+  });
+  boost::thread release([&] {
+    while (terminated < 6) boost::this_thread::sleep_for(boost::chrono::milliseconds(5));
+    killer.end();
+    holder.execute("COMMIT");
   });
   EXPECT_EQ(run_until(spec, Stage::kBackfill).outcome, RunOutcome::kDone);
-  killer.end();
-  EXPECT_GT(killer.rounds(), 2);
+  release.join();
   EXPECT_EQ(wrong_rows(), 0);
   EXPECT_EQ(ledger_rows("backfill:bookings"), 40'000);
 }
@@ -157,22 +170,13 @@ TEST_F(Disturbance, SignalStopsCleanlyAndRunGoesOn) {
   create_bookings(40'000);
   job(std::string(kTeamLookup) + kBookings);
   file_ = write_file("lookup.txt", "").parent_path() / "job.toml";
-  int stopped = 0;
   for (const int signal : {SIGINT, SIGTERM}) {
-    const std::int64_t batches =
-        stopped == 0 ? 5 : count("SELECT sum(batches) + 5 FROM pgbackfill.range");
-    RunningProgram program = start_run();
-    for (int i = 0; i < 2000 && program.running(); ++i) {
-      const bool under_way =
-          value("SELECT to_regclass('pgbackfill.range') IS NOT NULL") == "t" &&
-          count("SELECT coalesce(sum(batches), 0) FROM pgbackfill.range") > batches;
-      if (under_way) break;
-      boost::this_thread::sleep_for(boost::chrono::milliseconds(5));
-    }
+    RunningProgram program = start_run("batch-committed:6=stop");
+    ASSERT_TRUE(program.wait_until_stopped()) << program.err();
     program.signal(signal);
+    program.signal(SIGCONT);
     const auto outcome = program.wait();
     ASSERT_EQ(outcome.exit_code, 4) << outcome.out << outcome.err;
-    ++stopped;
     EXPECT_EQ(count("SELECT count(*) FROM bookings WHERE org_id IS NOT NULL"),
               ledger_rows("backfill:bookings"));
   }
@@ -214,29 +218,37 @@ TEST_F(Disturbance, ServerCrashLosesNothing) {
         "INSERT INTO bookings SELECT n, n % 20 + 1, repeat('x', 200) FROM "
         "generate_series(1, 60000) AS n; ANALYZE; CHECKPOINT");
   }
-  auto spec = job(std::string(kTeamLookup) + kBookings);
-  spec.run.batch_rows = 50;
-  auto engine_options = options(spec);
-  engine_options.dsn = cluster.dsn();
-  const auto go_on = [&] {
-    return engine::run_job(spec, engine_options, board_, stop_,
-                           [](engine::LogLevel, std::string_view) {});
+  job(std::string(kTeamLookup) + kBookings);
+  file_ = write_file("lookup.txt", "").parent_path() / "job.toml";
+  const auto pending = [&] {
+    return sql::Connection(admin)
+        .execute("SELECT count(*) FROM bookings WHERE org_id IS NULL")
+        .integer(0, 0);
   };
-  // A server that goes down while the job is being planned is an error; nothing has begun.
-  engine_options.until = Stage::kExpand;
-  go_on();
-  engine_options.until.reset();
-  boost::thread crash([&] {
-    for (int times = 0; times < 2; ++times) {
-      boost::this_thread::sleep_for(boost::chrono::milliseconds(700));
-      cluster.stop_immediate();
-      boost::this_thread::sleep_for(boost::chrono::milliseconds(200));
-      cluster.start();
+  std::int64_t before = 60'001;
+  for (const char* point : {"batch-committed:30=stop", "batch-sent:40=stop"}) {
+    ProgramOptions options;
+    options.environment[engine::kSyncPointVariable] = point;
+    RunningProgram program(PGBACKFILL_EXECUTABLE,
+                           {"run", "-c", file_.string(), "--dsn", cluster.dsn(), "--batch-rows",
+                            "50", "--until", "backfill"},
+                           options);
+    ASSERT_TRUE(program.wait_until_stopped()) << program.err();
+    cluster.stop_immediate();
+    cluster.start();
+    EXPECT_GT(pending(), 0);
+    EXPECT_LE(pending(), before) << "what was lost was never more than what came since";
+    before = pending();
+    program.signal(SIGCONT);
+    if (point == std::string("batch-committed:30=stop")) {
+      // This one is asked to end half-way, so that the second finds something to do.
+      program.signal(SIGTERM);
+      EXPECT_EQ(program.wait().exit_code, 4);
+    } else {
+      const auto outcome = program.wait();
+      EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     }
-  });
-  const auto report = go_on();
-  crash.join();
-  EXPECT_EQ(report.outcome, RunOutcome::kDone);
+  }
   sql::Connection session(admin);
   EXPECT_EQ(session
                 .execute("SELECT count(*) FROM bookings WHERE org_id IS DISTINCT FROM " +

@@ -2,8 +2,10 @@
 
 #include "planner/file/migration_file.hpp"
 
+#include <boost/thread/thread.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 
 namespace pgbackfill::test {
@@ -69,6 +71,16 @@ engine::RunReport JobTest::run_until(const planner::JobSpec& spec, planner::Stag
                            const engine::MutexLock lock(log_mutex_);
                            log_.emplace_back(line);
                          });
+}
+
+bool JobTest::logged(std::string_view text) const {
+  const engine::MutexLock lock(log_mutex_);
+  return std::any_of(log_.begin(), log_.end(),
+                     [&](const std::string& line) { return line.find(text) != std::string::npos; });
+}
+
+void JobTest::wait_for_log(std::string_view text) const {
+  while (!logged(text)) boost::this_thread::sleep_for(boost::chrono::milliseconds(2));
 }
 
 void JobTest::write_team_lookup() {

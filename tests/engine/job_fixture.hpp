@@ -43,12 +43,17 @@ class JobTest : public PgTest {
   /// Sum of the ledger's row counts of a backfill step.
   std::int64_t ledger_rows(std::string_view step_id);
 
+  /// A line of the log so far has `text`. From any thread.
+  bool logged(std::string_view text) const;
+  /// Returns once it has.
+  void wait_for_log(std::string_view text) const;
+
   engine::StopSignal stop_;
   engine::ProgressBoard board_;
   std::vector<std::string> log_;
 
  private:
-  engine::Mutex log_mutex_;
+  mutable engine::Mutex log_mutex_;
   std::filesystem::path directory_;
 };
 

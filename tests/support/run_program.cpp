@@ -3,9 +3,11 @@
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
+#include <fstream>
 #include <grp.h>
 #include <pwd.h>
 #include <stdexcept>
+#include <string>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <system_error>
@@ -137,6 +139,21 @@ bool RunningProgram::poll_end() {
 }
 
 bool RunningProgram::running() { return !poll_end(); }
+
+bool RunningProgram::wait_until_stopped() {
+  for (;;) {
+    if (!running()) return false;
+    std::ifstream stat("/proc/" + std::to_string(pid_) + "/stat");
+    std::string text;
+    std::getline(stat, text);
+    // The state follows the program's name, which is in parentheses.
+    const std::size_t name_end = text.rfind(") ");
+    if (name_end != std::string::npos && text.size() > name_end + 2 && text[name_end + 2] == 'T') {
+      return true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
 
 void RunningProgram::signal(int number) {
   if (running()) ::kill(pid_, number);

@@ -43,6 +43,8 @@ class RunningProgram {
   /// False once it has ended.
   bool running();
   void signal(int number);
+  /// Waits until a SIGSTOP has taken hold of it; false when it ended instead.
+  bool wait_until_stopped();
   /// What it has written so far.
   std::string out() const;
   std::string err() const;
