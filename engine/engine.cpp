@@ -7,6 +7,7 @@
 #include "engine/sync_point.hpp"
 #include "planner/file/migration_file.hpp"
 #include "sql/catalog.hpp"
+#include "sql/identifier.hpp"
 
 #include <fmt/format.h>
 
@@ -27,6 +28,20 @@ void refuse_if_needed(const std::vector<Finding>& findings, const LogSink& log) 
     if (!finding.refuses && log) log(LogLevel::kWarning, finding.to_string());
   }
   if (refused) throw Refused("the job may not start; nothing was changed", findings);
+}
+
+/// A role or database may begin its transactions read-only, which no preflight of a resumed job
+/// would tell.
+void refuse_read_only(sql::Connection& connection) {
+  const sql::Result state = connection.execute(
+      "SELECT current_setting('default_transaction_read_only')::boolean, pg_is_in_recovery(), "
+      "current_user, current_database()");
+  if (!state.boolean(0, 0) || state.boolean(0, 1)) return;
+  throw Refused(fmt::format(
+      "default_transaction_read_only is on for role {} in database {}, so nothing can be written; "
+      "ALTER ROLE {} SET default_transaction_read_only = off, or for this run: "
+      "PGOPTIONS='-c default_transaction_read_only=off'",
+      state.text(0, 2), state.text(0, 3), sql::quote_identifier(state.text(0, 2))));
 }
 
 void take_coordinator_lock(sql::Connection& connection) {
@@ -164,6 +179,7 @@ RunReport run_job(const planner::JobSpec& spec, const EngineOptions& options, Pr
   const auto started = std::chrono::steady_clock::now();
   sql::Connection connection(session_options(options, spec.schema, SessionRole::kCoordinator, log));
   refuse_if_needed(planner::check_server(connection.server_version()), log);
+  refuse_read_only(connection);
   take_coordinator_lock(connection);
 
   RunReport report;

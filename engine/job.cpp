@@ -56,7 +56,8 @@ bool JobRunner::run_stage(Stage stage) {
   }
   if (steps.empty()) return true;
   board_.stage(stage);
-  if (stage == Stage::kEnforce && !pass_fill_gate(ledger_, job_id_, options_.run, stop_, log_)) {
+  if (stage == Stage::kEnforce && !(backfill_.settle_quarantine() &&
+                                    pass_fill_gate(ledger_, job_id_, options_.run, stop_, log_))) {
     return false;
   }
   sync_point(SyncPoint::kStageBegun);

@@ -32,7 +32,10 @@ constexpr Disposition classify(std::string_view sqlstate, bool connection_lost) 
   if (sqlstate == "40001" || sqlstate == "40P01" || sqlstate == "55P03") return Disposition::kRetry;
   if (sqlstate == "57014" || sqlstate == "53200") return Disposition::kShrink;
   if (sqlstate == "53100") return Disposition::kPause;
-  if (sqlstate.starts_with("22") || sqlstate.starts_with("23")) return Disposition::kIsolateRow;
+  // P0: a trigger's own RAISE; 44: the WITH CHECK OPTION of a view or policy.
+  if (sqlstate.starts_with("22") || sqlstate.starts_with("23") || sqlstate.starts_with("P0") ||
+      sqlstate.starts_with("44"))
+    return Disposition::kIsolateRow;
   return Disposition::kFail;
 }
 
@@ -44,6 +47,7 @@ static_assert(classify("", true) == Disposition::kReconnect);
 static_assert(classify("08P01", false) == Disposition::kFail);
 static_assert(classify("53100", false) == Disposition::kPause);
 static_assert(classify("23514", false) == Disposition::kIsolateRow);
+static_assert(classify("P0001", false) == Disposition::kIsolateRow);
 static_assert(classify("42501", false) == Disposition::kFail);
 
 /// Pauses between tries: decorrelated jitter, so that workers that failed together do not come

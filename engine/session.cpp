@@ -41,6 +41,8 @@ sql::ConnectOptions session_options(const EngineOptions& options, std::string_vi
       {"lock_timeout", fmt::format("{}ms", options.run.lock_timeout.count())},
       {"jit", "off"},
   };
+  connect.settings_since = {{140000, "idle_session_timeout", "0"},
+                            {170000, "transaction_timeout", "0"}};
   if (role == SessionRole::kCoordinator) {
     // To start parallel workers for the sweep's count takes longer than to count.
     connect.settings.emplace_back("min_parallel_table_scan_size", "1GB");

@@ -134,6 +134,9 @@ struct RunOptions {
   std::chrono::milliseconds lock_timeout{2000};
   HeldHorizon on_held_horizon = HeldHorizon::kContinue;
   CrossTenant cross_tenant = CrossTenant::kWarn;
+  /// Rows that the server may refuse to change (a CHECK, a trigger) and that are set aside, before
+  /// the job stops.
+  std::int64_t max_quarantined = 0;
   /// How long no row may have needed the fill before the stage enforce begins; 0: it only warns.
   std::chrono::milliseconds enforce_when_quiet{0};
 };

@@ -18,6 +18,7 @@ using Defect = std::optional<std::string>;
 constexpr std::int64_t kMostWorkers = 256;
 constexpr std::int64_t kMostBatchRows = 10'000'000;
 constexpr std::int64_t kMostPasses = 256;
+constexpr std::int64_t kMostQuarantined = 1'000'000;
 
 template <typename T>
 RunSetting integer(std::string key, T RunOptions::*member, std::int64_t min, std::int64_t max,
@@ -105,6 +106,9 @@ std::vector<RunSetting> all_settings() {
       "on_held_horizon", &RunOptions::on_held_horizon,
       {{"continue", HeldHorizon::kContinue}, {"wait", HeldHorizon::kWait}},
       "while a long transaction keeps old row versions: continue in one pass, or wait"));
+  settings.push_back(integer("max_quarantined", &RunOptions::max_quarantined, 0, kMostQuarantined,
+                             "rows that the server refuses to change and that may be set aside "
+                             "before the job stops"));
   settings.push_back(choice<CrossTenant>(
       "cross_tenant", &RunOptions::cross_tenant,
       {{"warn", CrossTenant::kWarn}, {"refuse", CrossTenant::kRefuse}},

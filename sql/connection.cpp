@@ -62,7 +62,11 @@ Connection::Connection(ConnectOptions options) : state_(std::make_unique<State>(
   state_->options = std::move(options);
   state_->handle = connect(state_->options);
   PQsetNoticeProcessor(native(), &State::take_notice, state_.get());
-  const std::string settings = set_all(state_->options.settings);
+  auto wanted = state_->options.settings;
+  for (const auto& [since, name, value] : state_->options.settings_since) {
+    if (server_version() >= since) wanted.emplace_back(name, value);
+  }
+  const std::string settings = set_all(wanted);
   if (!settings.empty()) execute(settings);
 }
 

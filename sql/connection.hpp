@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct ConnectOptions {
   std::string application_name = "pgbackfill";
   /// Applied with SET in this order, before anything else runs.
   std::vector<std::pair<std::string, std::string>> settings;
+  /// The same for settings that servers have from a version on (as libpq numbers them) only.
+  std::vector<std::tuple<int, std::string, std::string>> settings_since;
   std::chrono::seconds connect_timeout{10};
   /// Receives notices and warnings of the server (one line each). May be empty.
   std::function<void(std::string_view)> on_notice;

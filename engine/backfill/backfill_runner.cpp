@@ -87,7 +87,38 @@ bool BackfillRunner::run() {
     if (done.contains(step.id)) table.state = State::kDone;
     tables.push_back(std::move(table));
   }
-  return drive(std::move(tables));
+  // Rows that the server refused are tried again: they or what refused them may be mended.
+  ask("DELETE FROM pgbackfill.quarantine WHERE job_id = $1::integer AND sqlstate IS NOT NULL",
+      {std::to_string(job_id_)});
+  open_.clear();
+  if (!drive(std::move(tables))) return false;
+  report_refused();
+  return true;
+}
+
+bool BackfillRunner::settle_quarantine() {
+  const sql::Result steps = ask(
+      "SELECT DISTINCT step_id FROM pgbackfill.quarantine WHERE job_id = $1::integer ORDER BY 1",
+      {std::to_string(job_id_)});
+  std::vector<std::string> ids;
+  for (int row = 0; row < steps.rows(); ++row) ids.emplace_back(steps.text(row, 0));
+  if (ids.empty()) return true;
+  if (!sweep(ids)) return false;
+  std::vector<std::string> lacking;
+  for (const std::string& id : ids) {
+    const planner::Step* step = plan_.step(id);
+    if (step == nullptr || !step->backfill) continue;
+    const std::int64_t pending = ask(planner::count_pending(*step->backfill)).integer(0, 0);
+    if (pending > 0) lacking.push_back(fmt::format("{} {}", step->table, pending));
+    if (pending > 0) continue;
+    ask("DELETE FROM pgbackfill.quarantine WHERE job_id = $1::integer AND step_id = $2",
+        {std::to_string(job_id_), id});
+  }
+  if (lacking.empty()) return true;
+  throw std::runtime_error(fmt::format(
+      "rows without a value are set aside in pgbackfill.quarantine, and NOT NULL cannot "
+      "be set before they have one: {}. Give them one and run again",
+      fmt::join(lacking, ", ")));
 }
 
 bool BackfillRunner::sweep(const std::vector<std::string>& step_ids) {
@@ -199,7 +230,8 @@ void BackfillRunner::advance(Table& table, WorkerPool& pool) {
     complete(table);
     return;
   }
-  if (++table.round > kMaxRounds) {
+  ++table.round;
+  if (++table.sweeps > kMaxRounds) {
     throw std::runtime_error(fmt::format(
         "{}: still {} rows without a value after {} sweeps; something keeps writing them. Find "
         "it (a bulk load, a session with session_replication_role = replica?) and run again",
@@ -248,7 +280,7 @@ void BackfillRunner::complete(Table& table) {
     measure(*table.step);
   }
   board_.table_ended(table.step->id);
-  if (table.sweep_only) return;
+  if (table.sweep_only || open_.contains(table.step->id)) return;
   sync_point(SyncPoint::kBackfillComplete);
   ledger_.step_done(job_id_, table.step->id);
   board_.step_ended(table.step->title, true);
@@ -257,6 +289,11 @@ void BackfillRunner::complete(Table& table) {
 /// Rows that no sweep could fill: their source has no value for them, or they were set aside.
 void BackfillRunner::leave_rest(const Table& table, std::int64_t pending) {
   const planner::TableBackfill& backfill = table.job->table;
+  if (refused() > 0) {
+    // Others may lack their value only because these have none.
+    keep_open(*table.step, pending);
+    return;
+  }
   const auto sets_aside = [](const planner::Assignment& assignment) {
     return assignment.otherwise.kind == planner::Otherwise::Kind::kQuarantine;
   };
@@ -283,6 +320,33 @@ void BackfillRunner::leave_rest(const Table& table, std::int64_t pending) {
       "{}: {} rows have no value (key NULL or not found), for example {}. Give them one, or say "
       "in the migration file what they get (otherwise = …), and run again",
       name, pending, fmt::join(examples, "; ")));
+}
+
+void BackfillRunner::keep_open(const planner::Step& step, std::int64_t pending) {
+  open_.insert(step.id);
+  log_(LogLevel::kWarning, fmt::format("{}: {} row{} without a value, since rows are set aside",
+                                       step.table, pending, pending == 1 ? " is" : "s are"));
+}
+
+void BackfillRunner::report_refused() {
+  if (open_.empty()) return;
+  const sql::Result rows = ask(
+      "SELECT count(*) OVER (), table_name, row_key, sqlstate, message FROM pgbackfill.quarantine "
+      "WHERE job_id = $1::integer AND sqlstate IS NOT NULL ORDER BY at LIMIT 1",
+      {std::to_string(job_id_)});
+  if (rows.rows() == 0) return;
+  throw std::runtime_error(fmt::format(
+      "{} row{} refused by the server and set aside in pgbackfill.quarantine, all others are done; "
+      "the first is {} {}: {}: {}. Mend them or what refuses them, and run again",
+      rows.integer(0, 0), rows.integer(0, 0) == 1 ? " was" : "s were", rows.text(0, 1),
+      rows.text(0, 2), rows.text(0, 3), rows.text(0, 4)));
+}
+
+std::int64_t BackfillRunner::refused() {
+  return ask("SELECT count(*) FROM pgbackfill.quarantine "
+             "WHERE job_id = $1::integer AND sqlstate IS NOT NULL",
+             {std::to_string(job_id_)})
+      .integer(0, 0);
 }
 
 std::int64_t BackfillRunner::set_aside(const planner::Step& step) {

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ class BackfillRunner {
   bool run();
   /// Fills rows that slipped in afterwards (a constraint found them). False when stopped.
   bool sweep(const std::vector<std::string>& step_ids);
+  /// Before the stage enforce: rows that were set aside without a value have one now, or the job
+  /// stops here, saying how many have not. False when stopped.
+  bool settle_quarantine();
 
  private:
   enum class State { kWaiting, kRunning, kDone };
@@ -35,6 +39,7 @@ class BackfillRunner {
     std::shared_ptr<TableJob> job;
     State state = State::kWaiting;
     int round = -1;
+    int sweeps = 0;                ///< begun by this run
     bool swept = false;            ///< this run began a round of its own after the first
     std::int64_t outstanding = 0;  ///< ranges of the round not yet done
     bool sweep_only = false;
@@ -55,8 +60,14 @@ class BackfillRunner {
   std::vector<RangeRecord> split(const TableJob& job);
   std::vector<RangeRecord> split_by_key(const TableJob& job);
   void leave_rest(const Table& table, std::int64_t pending);
+  /// Rows that the server refused to change: the step is not done with them.
+  void keep_open(const planner::Step& step, std::int64_t pending);
+  /// Ends the stage where rows were refused, once all others are done.
+  void report_refused();
   /// How many rows of the step are in quarantine.
   std::int64_t set_aside(const planner::Step& step);
+  /// How many of the job's were refused by the server.
+  std::int64_t refused();
 
   const planner::JobSpec& spec_;
   const planner::Plan& plan_;
@@ -69,6 +80,7 @@ class BackfillRunner {
   LogSink log_;
   std::int64_t wal_position_ = 0;  ///< up to where WAL is accounted for
   std::map<std::string, std::int64_t> accounted_rows_;
+  std::set<std::string> open_;  ///< steps that have rows without a value for want of refused ones
 };
 
 }  // namespace pgbackfill::engine

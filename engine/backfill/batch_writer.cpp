@@ -1,5 +1,6 @@
 #include "engine/backfill/batch_writer.hpp"
 
+#include "engine/backfill/window_reader.hpp"
 #include "engine/session.hpp"
 #include "engine/sync_point.hpp"
 #include "planner/backfill/batch_sql.hpp"
@@ -19,6 +20,9 @@ using Clock = std::chrono::steady_clock;
 
 /// How long one batch may go on failing for a reason that usually passes.
 constexpr std::chrono::minutes kRetryBudget{10};
+/// How often a full disk is looked at again, and spoken of again.
+constexpr milliseconds kDiskInterval{2000};
+constexpr std::chrono::minutes kAlarmInterval{1};
 constexpr std::string_view kWrite = "pgbackfill_write";
 
 std::string tid(std::int64_t block) { return fmt::format("({},0)", block); }
@@ -32,12 +36,20 @@ std::string literals(const sql::Params& params) {
   return list;
 }
 
+/// The server refuses a row, and the method does not know which.
+bool must_isolate(const sql::Error& error, const TableJob& job) {
+  return job.table.method != Method::kCopy &&
+         classify(error.sqlstate(), error.connection_lost()) == Disposition::kIsolateRow;
+}
+
 }  // namespace
 
 BatchWriter::BatchWriter(sql::ConnectOptions options, int job_id, std::string owner,
-                         StopSignal& stop, ProgressBoard& board, LogSink log)
+                         std::int64_t max_quarantined, StopSignal& stop, ProgressBoard& board,
+                         LogSink log)
     : job_id_(job_id),
       owner_(std::move(owner)),
+      max_quarantined_(max_quarantined),
       stop_(stop),
       board_(board),
       log_(log),
@@ -76,6 +88,10 @@ bool BatchWriter::write(const Window& window) {
       marked = final;
     } catch (const sql::Error& error) {
       if (stop_.cancelling()) return false;
+      if (must_isolate(error, *window.job)) {
+        session_.roll_back();
+        return write_isolating(window);
+      }
       handle(error, window, pending);
     }
   }
@@ -201,11 +217,6 @@ void BatchWriter::handle(const sql::Error& error, const Window& window,
       if (split_front(pending)) return;
       break;
     case Disposition::kIsolateRow:
-      if (window.job->table.method != Method::kCopy) {
-        throw std::runtime_error(
-            fmt::format("{}: {}; run with --method copy, which finds the row and sets it aside",
-                        window.job->table.table.display(), error.what()));
-      }
       if (pending.empty()) throw error;
       if (!split_front(pending)) {
         quarantine(error, window, pending.front());
@@ -218,6 +229,32 @@ void BatchWriter::handle(const sql::Error& error, const Window& window,
       break;
   }
   pause(error, disposition);
+}
+
+/// In windows of its own, since it knows no rows yet. Where the window ends its range, so does the
+/// last of them.
+bool BatchWriter::write_isolating(const Window& window) {
+  RangeRecord range;
+  range.range_id = window.range_id;
+  range.lower = window.bounds.lower;
+  range.upper = window.bounds.upper;
+  ReadPosition position({TableJob::copying(*window.job), std::move(range)});
+  position.after_lower = window.after_lower;
+  planner::RunOptions run;
+  run.passes = 1;
+  std::deque<Batch> none;
+  while (!position.exhausted) {
+    if (stop_.draining()) return false;
+    try {
+      const auto part = read_window(session_.get(), position, run);
+      part->last = part->last && window.last;
+      if (!write(*part)) return false;
+    } catch (const sql::Error& error) {
+      if (stop_.cancelling()) return false;
+      handle(error, window, none);
+    }
+  }
+  return true;
 }
 
 bool BatchWriter::split_front(std::deque<Batch>& pending) const {
@@ -243,32 +280,37 @@ void BatchWriter::quarantine(const sql::Error& error, const Window& window, cons
                   planner::row_label(window.job->table), window.job->table.table.quoted()),
       {job, window.job->step_id, window.job->table.table.display(), std::string(error.sqlstate()),
        error.diagnostics().message, fmt::format("({},{})", row.block, row.line)});
-  log_(LogLevel::kWarning, fmt::format("{}: a row is set aside in pgbackfill.quarantine: {}",
-                                       window.job->table.table.display(), error.what()));
-  const sql::Result count = connection.execute(
-      "SELECT count(*) FROM pgbackfill.quarantine WHERE job_id = $1::integer", {job});
-  if (count.integer(0, 0) > kMaxQuarantinedRows) {
-    throw std::runtime_error(fmt::format(
-        "more than {} rows were set aside; look at pgbackfill.quarantine, mend the cause and "
-        "run again",
-        kMaxQuarantinedRows));
-  }
+  const std::string name = window.job->table.table.display();
+  log_(LogLevel::kWarning,
+       fmt::format("{}: a row is set aside in pgbackfill.quarantine: {}", name, error.what()));
+  const sql::Result rejected = connection.execute(
+      "SELECT count(*), (array_agg(row_key ORDER BY at DESC))[1] FROM pgbackfill.quarantine "
+      "WHERE job_id = $1::integer AND sqlstate IS NOT NULL",
+      {job});
+  const std::int64_t count = rejected.integer(0, 0);
+  if (count <= max_quarantined_) return;
+  throw std::runtime_error(fmt::format(
+      "{}: the server refuses to change row {}: {}: {}. {} row{} set aside in "
+      "pgbackfill.quarantine, max_quarantined is {}. Mend the row or what refuses it and run "
+      "again, "
+      "or raise max_quarantined",
+      name, rejected.optional_text(0, 1).value_or("?"), error.sqlstate(),
+      error.diagnostics().message, count, count == 1 ? " is" : "s are", max_quarantined_));
 }
 
 void BatchWriter::pause(const sql::Error& error, Disposition disposition) {
   const auto now = Clock::now();
+  const bool full_disk = disposition == Disposition::kPause;
   const bool first = !failing_since_;
   if (first) failing_since_ = now;
-  if (disposition != Disposition::kPause && now - *failing_since_ > kRetryBudget) throw error;
-  if (first || disposition == Disposition::kPause) {
-    log_(LogLevel::kWarning,
+  if (!full_disk && now - *failing_since_ > kRetryBudget) throw error;
+  if (full_disk ? first || now - alarmed_ > kAlarmInterval : first) {
+    alarmed_ = now;
+    log_(full_disk ? LogLevel::kError : LogLevel::kWarning,
          fmt::format("{}{}", error.what(),
-                     disposition == Disposition::kPause ? "; waiting for room on the server's disk"
-                                                        : "; trying again"));
+                     full_disk ? "; waiting for room on the server's disk" : "; trying again"));
   }
-  const milliseconds wait =
-      disposition == Disposition::kPause ? milliseconds(5000) : backoff_.next();
-  stop_.sleep(wait);
+  stop_.sleep(full_disk ? kDiskInterval : backoff_.next());
 }
 
 }  // namespace pgbackfill::engine

@@ -12,15 +12,13 @@
 
 namespace pgbackfill::engine {
 
-/// Rows that may be set aside over a job before it is stopped: past that it is not the odd row.
-inline constexpr std::int64_t kMaxQuarantinedRows = 1000;
-
 /// Writes windows: one transaction per batch with its ledger row, retried as classify() says. Owns
 /// one connection, opened when first needed; one owner thread.
 class BatchWriter {
  public:
-  BatchWriter(sql::ConnectOptions options, int job_id, std::string owner, StopSignal& stop,
-              ProgressBoard& board, LogSink log);
+  /// `max_quarantined`: RunOptions::max_quarantined.
+  BatchWriter(sql::ConnectOptions options, int job_id, std::string owner,
+              std::int64_t max_quarantined, StopSignal& stop, ProgressBoard& board, LogSink log);
 
   /// Connects, while the first window is still being read. A failure shows with write().
   void connect() noexcept;
@@ -44,12 +42,15 @@ class BatchWriter {
   void mark(const Window& window);
   /// Decides about a failed batch: true to go on with `pending` (which may have changed).
   void handle(const sql::Error& error, const Window& window, std::deque<Batch>& pending);
+  /// Writes what is pending in the window again by the copy method.
+  bool write_isolating(const Window& window);
   bool split_front(std::deque<Batch>& pending) const;
   void quarantine(const sql::Error& error, const Window& window, const Batch& batch);
   void pause(const sql::Error& error, Disposition disposition);
 
   const int job_id_;
   const std::string owner_;
+  const std::int64_t max_quarantined_;
   StopSignal& stop_;
   ProgressBoard& board_;
   LogSink log_;
@@ -59,6 +60,7 @@ class BatchWriter {
   std::string buffer_;
   Backoff backoff_;
   std::optional<std::chrono::steady_clock::time_point> failing_since_;
+  std::chrono::steady_clock::time_point alarmed_{};  ///< when a full disk was last spoken of
 };
 
 }  // namespace pgbackfill::engine

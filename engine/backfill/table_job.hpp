@@ -28,11 +28,25 @@ struct TableJob {
         resolver(table, spec),
         sizer(run.batch_time, run.batch_rows) {}
 
+  /// The same table by the copy method, which can tell which of its rows the server refuses.
+  static std::shared_ptr<TableJob> copying(const TableJob& other) {
+    return std::shared_ptr<TableJob>(new TableJob(other));
+  }
+
   /// Of the table's windows in block order, for batches of the size reached so far.
   planner::WindowShape shape(const planner::RunOptions& run) const {
     planner::WindowShape shape = planner::window_shape(table, run, sizer.rows());
     if (late) shape.passes = 1;
     return shape;
+  }
+
+ private:
+  TableJob(const TableJob& other)
+      : step_id(other.step_id),
+        table(other.table),
+        resolver(other.resolver),
+        sizer(std::chrono::milliseconds(250), 0) {
+    table.method = planner::Method::kCopy;
   }
 };
 

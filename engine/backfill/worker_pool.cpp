@@ -175,7 +175,8 @@ WorkerPool::Impl::WindowPtr WorkerPool::Impl::read(Session& session, ReadPositio
 void WorkerPool::Impl::write_loop(std::size_t index) {
   try {
     BatchWriter batches(session_options(options, schema, SessionRole::kWriter, log), job_id,
-                        fmt::format("worker {}", index + 1), stop, board, log);
+                        fmt::format("worker {}", index + 1), options.run.max_quarantined, stop,
+                        board, log);
     Inbox& inbox = writers[index]->inbox;
     requests.enqueue(index);
     batches.connect();

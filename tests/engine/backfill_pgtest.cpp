@@ -320,22 +320,6 @@ TEST_F(Backfill, QuarantinedRowsAreListedAndHoldUpNotNull) {
   EXPECT_EQ(run(spec).outcome, RunOutcome::kDone);
 }
 
-TEST_F(Backfill, ARowThatRefusesToBeUpdatedIsSetAside) {
-  create_organizations();
-  write_team_lookup();
-  sql("CREATE TABLE bookings (booking_id integer PRIMARY KEY, team_id integer, price integer);"
-      "INSERT INTO bookings SELECT n, n % 20 + 1, CASE n WHEN 77 THEN -1 ELSE n END "
-      "FROM generate_series(1, 2000) AS n;"
-      "ALTER TABLE bookings ADD CONSTRAINT positive CHECK (price > 0) NOT VALID");
-  const auto spec = job(std::string(kTeamLookup) +
-                        "[[table]]\nname = \"bookings\"\n"
-                        "value = { lookup = \"team_orgs\", key = \"team_id\" }\n");
-  EXPECT_EQ(run_until(spec, Stage::kBackfill).outcome, RunOutcome::kDone);
-  EXPECT_EQ(value("SELECT row_key || ' ' || sqlstate FROM pgbackfill.quarantine"), "77 23514");
-  EXPECT_EQ(count("SELECT count(*) FROM bookings WHERE org_id IS NULL"), 1);
-  EXPECT_EQ(ledger_rows("backfill:bookings"), 1999);
-}
-
 TEST_F(Backfill, ChangedFileIsRefusedWhileTheJobIsUnfinished) {
   create_organizations();
   write_team_lookup();
