@@ -208,6 +208,7 @@ RunReport run_job(const planner::JobSpec& spec, const EngineOptions& options, Pr
   note(connection, job->job_id, "info",
        report.finished ? "finished" : (complete ? "reached the stage asked for" : "stopped"));
   report.rows = board.snapshot().rows;
+  report.throttled = board.snapshot().throttled;
   report.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   return report;

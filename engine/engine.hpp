@@ -50,6 +50,7 @@ struct RunReport {
   bool finished = false;  ///< the whole job, not only up to `until`
   std::int64_t rows = 0;  ///< changed by this run
   double seconds = 0;
+  double throttled = 0;  ///< seconds of it that a writer held back, on average
 };
 
 /// Opens a session for looking only: settings that make text output stable, row_security off (a

@@ -35,7 +35,8 @@ JobRunner::JobRunner(const planner::JobSpec& spec, const planner::Plan& plan,
       stop_(stop),
       log_(log),
       ledger_(coordinator),
-      backfill_(spec, plan, options, job_id, coordinator, board, stop, log) {}
+      throttle_(options, plan, job_id, board, stop, log),
+      backfill_(spec, plan, options, job_id, coordinator, throttle_, board, stop, log) {}
 
 bool JobRunner::run() {
   const int last = static_cast<int>(options_.until.value_or(Stage::kFinish));
@@ -61,6 +62,7 @@ bool JobRunner::run_stage(Stage stage) {
     return false;
   }
   sync_point(SyncPoint::kStageBegun);
+  if (stage == Stage::kBackfill || is_long(stage)) throttle_.start();
   const std::int64_t wal = ledger_.wal_position();
   const bool complete = run_steps(stage, steps);
   if (complete) sync_point(SyncPoint::kStageDone);
@@ -80,7 +82,10 @@ bool JobRunner::run_steps(Stage stage, const Steps& steps) {
 
 bool JobRunner::run_in_order(DdlRunner& ddl, const Steps& steps) {
   return std::all_of(steps.begin(), steps.end(), [&](const Step* step) {
-    if (!await(*step) || run_step(ddl, *step) != StepOutcome::kDone) return false;
+    // A step of a long stage reads or writes a whole table; between them one can pause.
+    if (!await(*step) || (is_long(step->stage) && !throttle_.pass()) ||
+        run_step(ddl, *step) != StepOutcome::kDone)
+      return false;
     const MutexLock lock(open_mutex_);
     open_.erase(step->id);
     step_ended_.notify_all();

@@ -4,6 +4,7 @@
 #include "engine/ddl/ddl_runner.hpp"
 #include "engine/engine.hpp"
 #include "engine/ledger/ledger.hpp"
+#include "engine/throttle/throttle.hpp"
 
 #include <boost/thread/condition_variable.hpp>
 
@@ -45,6 +46,7 @@ class JobRunner {
   StopSignal& stop_;
   LogSink log_;
   Ledger ledger_;
+  Throttle throttle_;
   BackfillRunner backfill_;
   Mutex sweep_mutex_;  ///< backfill_ and its connection: one sweep at a time
   Mutex open_mutex_;

@@ -35,6 +35,16 @@ void ProgressBoard::step_ended(const std::string& title, bool done) {
   if (done) ++state_.steps_done;
 }
 
+void ProgressBoard::throttle(const std::string& reason) {
+  const MutexLock lock(mutex_);
+  state_.throttle = reason;
+}
+
+void ProgressBoard::throttled(double seconds) {
+  const MutexLock lock(mutex_);
+  state_.throttled = std::max(state_.throttled, seconds);
+}
+
 TableProgress* ProgressBoard::find(std::string_view step_id) {
   const auto found = std::find_if(state_.tables.begin(), state_.tables.end(),
                                   [&](const TableProgress& t) { return t.step_id == step_id; });

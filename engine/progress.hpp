@@ -30,6 +30,8 @@ struct ProgressSnapshot {
   std::int64_t rows_before = 0;       ///< changed by earlier runs of the job
   double estimated_rows = 0;          ///< of all backfills of the job
   std::int64_t batches = 0;
+  std::string throttle;  ///< why the writers hold back; empty: they do not
+  double throttled = 0;  ///< seconds that a writer has held back, on average
 };
 
 /// Where the engine says how far it is and whoever displays it looks. Thread-safe.
@@ -47,6 +49,8 @@ class ProgressBoard {
   void batch(std::string_view step_id, std::int64_t rows);
   void range_done(std::string_view step_id);
   void table_ended(std::string_view step_id);
+  void throttle(const std::string& reason);
+  void throttled(double seconds);
 
  private:
   TableProgress* find(std::string_view step_id);  // REQUIRES: mutex_ held

@@ -59,8 +59,9 @@ sql::ConnectOptions session_options(const EngineOptions& options, std::string_vi
     connect.settings.emplace_back("enable_seqscan", "off");
     connect.settings.emplace_back("enable_mergejoin", "off");
     connect.settings.emplace_back("plan_cache_mode", "force_generic_plan");
-  } else if (role == SessionRole::kHorizon) {
-    connect.application_name = "pgbackfill horizon";
+  } else if (role == SessionRole::kHorizon || role == SessionRole::kThrottle) {
+    connect.application_name =
+        role == SessionRole::kHorizon ? "pgbackfill horizon" : "pgbackfill throttle";
     connect.settings.emplace_back("statement_timeout", "5s");
   }
   return connect;

@@ -81,4 +81,20 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   return std::chrono::milliseconds(count * factor);
 }
 
+std::optional<std::int64_t> parse_size(std::string_view text) {
+  std::int64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc{}) return std::nullopt;
+  const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
+  int shift = -1;
+  if (unit == "B") shift = 0;
+  if (unit == "kB") shift = 10;
+  if (unit == "MB") shift = 20;
+  if (unit == "GB") shift = 30;
+  if (unit == "TB") shift = 40;
+  constexpr std::int64_t kMost = std::int64_t{1} << 60;
+  if (shift < 0 || count <= 0 || count > (kMost >> shift)) return std::nullopt;
+  return count << shift;
+}
+
 }  // namespace pgbackfill::planner

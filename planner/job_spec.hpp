@@ -120,6 +120,13 @@ enum class HeldHorizon {
 /// What to do about rows whose parents lie in different organizations.
 enum class CrossTenant { kWarn, kRefuse };
 
+/// How far a streaming replica may be behind, in time, in bytes, or not limited.
+struct ReplicaLag {
+  std::chrono::milliseconds time{0};
+  std::int64_t bytes = 0;
+  bool given() const noexcept { return time.count() > 0 || bytes > 0; }
+};
+
 /// [run]: how to go about it. Not part of what the job is, so it may differ from run to run.
 struct RunOptions {
   int workers = 4;  ///< writer connections, 1 to 256
@@ -134,6 +141,11 @@ struct RunOptions {
   std::chrono::milliseconds lock_timeout{2000};
   HeldHorizon on_held_horizon = HeldHorizon::kContinue;
   CrossTenant cross_tenant = CrossTenant::kWarn;
+  ReplicaLag max_replica_lag;
+  std::int64_t max_wal_rate = 0;  ///< bytes a second that the server may write; 0: not limited
+  std::int64_t max_slot_wal = 0;  ///< bytes that a replication slot may retain; 0: not limited
+  std::string throttle_query;     ///< one number or boolean; > 0 or true pauses; empty: none
+  double duty_cycle = 1.0;        ///< share of time that a writer writes, above 0 to 1
   /// Rows that the server may refuse to change (a CHECK, a trigger) and that are set aside, before
   /// the job stops.
   std::int64_t max_quarantined = 0;
@@ -171,5 +183,9 @@ std::string fingerprint(const std::vector<std::string>& canonical);
 /// A duration as migration files and flags write it: 250ms, 2s, 1min.
 /// nullopt when it is not one, is not positive or exceeds a day.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+/// A size as PostgreSQL writes it: 512kB, 64MB, 10GB (powers of 1024). nullopt when it is not one
+/// or is not positive.
+std::optional<std::int64_t> parse_size(std::string_view text);
 
 }  // namespace pgbackfill::planner

@@ -78,6 +78,56 @@ RunSetting duration(std::string key, std::chrono::milliseconds RunOptions::*memb
   return {std::move(key), Form::kString, std::move(help), take, {}};
 }
 
+RunSetting size(std::string key, std::int64_t RunOptions::*member, std::string help) {
+  const auto take = [member](const std::string& text, RunOptions& options) -> Defect {
+    const auto value = parse_size(text);
+    if (!value) return "must be a size like 512kB, 64MB or 10GB";
+    options.*member = *value;
+    return std::nullopt;
+  };
+  return {std::move(key), Form::kString, std::move(help), take, {}};
+}
+
+RunSetting replica_lag() {
+  const auto take = [](const std::string& text, RunOptions& options) -> Defect {
+    const auto time = parse_duration(text);
+    const auto bytes = parse_size(text);
+    if (!time && !bytes) return "must be a duration like 10s, or a size like 64MB";
+    options.max_replica_lag = {time.value_or(std::chrono::milliseconds{0}), bytes.value_or(0)};
+    return std::nullopt;
+  };
+  return {"max_replica_lag",
+          Form::kString,
+          "how far a streaming replica may be behind before the writers pause",
+          take,
+          {}};
+}
+
+RunSetting duty_cycle() {
+  const auto take = [](const std::string& text, RunOptions& options) -> Defect {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool number = error == std::errc{} && end == text.data() + text.size();
+    if (!number || !(value > 0) || value > 1) return "must be a number above 0, up to 1";
+    options.duty_cycle = value;
+    return std::nullopt;
+  };
+  return {"duty_cycle", Form::kNumber, "share of its time that each writer writes", take, {}};
+}
+
+RunSetting throttle_query() {
+  const auto take = [](const std::string& text, RunOptions& options) -> Defect {
+    if (text.empty()) return "must be a query of one number or boolean";
+    options.throttle_query = text;
+    return std::nullopt;
+  };
+  return {"throttle_query",
+          Form::kString,
+          "a query of one number or boolean: the writers pause while it is true or above 0",
+          take,
+          {}};
+}
+
 std::vector<RunSetting> all_settings() {
   std::vector<RunSetting> settings;
   settings.push_back(
@@ -106,6 +156,13 @@ std::vector<RunSetting> all_settings() {
       "on_held_horizon", &RunOptions::on_held_horizon,
       {{"continue", HeldHorizon::kContinue}, {"wait", HeldHorizon::kWait}},
       "while a long transaction keeps old row versions: continue in one pass, or wait"));
+  settings.push_back(replica_lag());
+  settings.push_back(size("max_wal_rate", &RunOptions::max_wal_rate,
+                          "WAL that the server may write in a second before the writers pause"));
+  settings.push_back(size("max_slot_wal", &RunOptions::max_slot_wal,
+                          "WAL that a replication slot may retain before the writers pause"));
+  settings.push_back(throttle_query());
+  settings.push_back(duty_cycle());
   settings.push_back(integer("max_quarantined", &RunOptions::max_quarantined, 0, kMostQuarantined,
                              "rows that the server refuses to change and that may be set aside "
                              "before the job stops"));

@@ -40,13 +40,15 @@ void ProgressDisplay::refresh() {
   // Before the job is known there is nothing to show.
   if (view.snapshot.steps == 0) return;
   view.elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
-  total_rate_.add(view.elapsed, view.snapshot.rows);
+  // Pauses are not the rate's fault, and the ETA is of the time that is written in.
+  const double written = view.elapsed - view.snapshot.throttled;
+  total_rate_.add(written, view.snapshot.rows);
   view.rate = total_rate_.per_second();
   std::map<std::string, RateWindow> rates;
   for (const engine::TableProgress& table : view.snapshot.tables) {
     RateWindow& rate =
         rates.insert_or_assign(table.step_id, std::move(table_rates_[table.step_id])).first->second;
-    rate.add(view.elapsed, table.rows);
+    rate.add(written, table.rows);
     view.table_rates[table.step_id] = rate.per_second();
   }
   table_rates_ = std::move(rates);

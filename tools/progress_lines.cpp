@@ -89,7 +89,9 @@ std::string total_text(const ProgressView& view) {
                        percent_of(done, now.estimated_rows));
   }
   if (view.rate > 0) text += fmt::format("  {} rows/s", short_count(view.rate));
-  return text + eta(done, now.estimated_rows, view.rate);
+  text += eta(done, now.estimated_rows, view.rate);
+  if (!now.throttle.empty()) text += fmt::format("  ({})", now.throttle);
+  return text;
 }
 
 std::string headline(const ProgressView& view) {

@@ -124,7 +124,8 @@ nlohmann::ordered_json job_json(const engine::JobRecord& job) {
           {"state", job.state},
           {"fingerprint", job.fingerprint},
           {"created", job.created},
-          {"finished", text_or_null(job.finished)}};
+          {"finished", text_or_null(job.finished)},
+          {"throttle", text_or_null(job.throttle)}};
 }
 
 nlohmann::ordered_json stages_json(const JobState& state) {
@@ -272,6 +273,7 @@ std::string status_text(const std::optional<JobState>& state) {
       job.state == "finished"
           ? fmt::format("job {}: finished {} (begun {})\n", job.job_id, job.finished, job.created)
           : fmt::format("job {}: not finished (begun {})\n", job.job_id, job.created);
+  if (!job.throttle.empty()) text += fmt::format("{}\n", job.throttle);
   text += "\n" + stage_table(*state);
   if (!state->backfills.empty()) text += "\n" + backfill_table(*state);
   if (!state->fills.empty()) text += fills_text(state->fills);
@@ -348,6 +350,9 @@ std::string run_summary(const JobState& state, const engine::RunReport& report) 
   if (rows > 0) text += fmt::format(", HOT {}, WAL {}", hot_text(hot, rows), bytes_text(wal));
   if (report.rows != rows) text += fmt::format(", {} of them in this run", grouped(report.rows));
   text += fmt::format("; this run took {}\n", duration_text(report.seconds));
+  if (report.throttled > 0) {
+    text += fmt::format("the writers held back for {} of it\n", duration_text(report.throttled));
+  }
   text += reconciled_text(state);
   if (quarantined > 0) {
     text += fmt::format("{} rows were quarantined: see table pgbackfill.quarantine\n",

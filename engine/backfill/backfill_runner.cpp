@@ -60,14 +60,15 @@ std::int64_t rows_of(const std::vector<RangeRecord>& ranges) {
 
 BackfillRunner::BackfillRunner(const planner::JobSpec& spec, const planner::Plan& plan,
                                const EngineOptions& options, int job_id,
-                               sql::Connection& coordinator, ProgressBoard& board, StopSignal& stop,
-                               LogSink log)
+                               sql::Connection& coordinator, Throttle& throttle,
+                               ProgressBoard& board, StopSignal& stop, LogSink log)
     : spec_(spec),
       plan_(plan),
       options_(options),
       job_id_(job_id),
       connection_(coordinator),
       ledger_(coordinator),
+      throttle_(throttle),
       board_(board),
       stop_(stop),
       log_(std::move(log)) {}
@@ -137,7 +138,7 @@ bool BackfillRunner::drive(std::vector<Table> tables) {
   if (std::none_of(tables.begin(), tables.end(), unfinished)) return true;
   wal_position_ = ledger_.wal_position();
   auto accounted = std::chrono::steady_clock::now();
-  WorkerPool pool(options_, plan_.schema, job_id_, board_, stop_, log_);
+  WorkerPool pool(options_, plan_.schema, job_id_, throttle_, board_, stop_, log_);
   while (!stop_.draining()) {
     start_ready(tables, pool);
     if (std::chrono::steady_clock::now() - accounted > kAccountInterval) {

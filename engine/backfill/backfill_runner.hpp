@@ -21,7 +21,7 @@ class BackfillRunner {
  public:
   BackfillRunner(const planner::JobSpec& spec, const planner::Plan& plan,
                  const EngineOptions& options, int job_id, sql::Connection& coordinator,
-                 ProgressBoard& board, StopSignal& stop, LogSink log);
+                 Throttle& throttle, ProgressBoard& board, StopSignal& stop, LogSink log);
   ~BackfillRunner();
 
   /// All backfill steps not yet done in the ledger. False when stopped before the end.
@@ -75,6 +75,7 @@ class BackfillRunner {
   const int job_id_;
   sql::Connection& connection_;
   Ledger ledger_;
+  Throttle& throttle_;
   ProgressBoard& board_;
   StopSignal& stop_;
   LogSink log_;

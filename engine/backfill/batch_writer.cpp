@@ -45,11 +45,12 @@ bool must_isolate(const sql::Error& error, const TableJob& job) {
 }  // namespace
 
 BatchWriter::BatchWriter(sql::ConnectOptions options, int job_id, std::string owner,
-                         std::int64_t max_quarantined, StopSignal& stop, ProgressBoard& board,
-                         LogSink log)
+                         std::int64_t max_quarantined, Throttle& throttle, StopSignal& stop,
+                         ProgressBoard& board, LogSink log)
     : job_id_(job_id),
       owner_(std::move(owner)),
       max_quarantined_(max_quarantined),
+      throttle_(throttle),
       stop_(stop),
       board_(board),
       log_(log),
@@ -64,11 +65,11 @@ void BatchWriter::connect() noexcept {
 }
 
 bool BatchWriter::write(const Window& window) {
-  const std::vector<Batch> batches = make_batches(window, window.job->sizer.rows());
+  const std::vector<Batch> batches = make_batches(window, rows_of_batch(*window.job));
   std::deque<Batch> pending(batches.begin(), batches.end());
   bool marked = false;
   while (!pending.empty()) {
-    if (stop_.draining()) return false;
+    if (stop_.draining() || !throttle_.pass()) return false;
     const bool final = pending.size() == 1;
     try {
       const auto started = Clock::now();
@@ -77,15 +78,16 @@ bool BatchWriter::write(const Window& window) {
       sync_point(SyncPoint::kBatchCommitted);
       board_.batch(window.job->step_id, rows);
       const bool waited = failing_since_.has_value();
+      const auto took =
+          std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started);
       if (!waited) {
-        window.job->sizer.measured(
-            static_cast<std::int64_t>(pending.front().rows.size()),
-            std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started));
+        window.job->sizer.measured(static_cast<std::int64_t>(pending.front().rows.size()), took);
       }
       failing_since_.reset();
       backoff_.reset();
       pending.pop_front();
       marked = final;
+      throttle_.rest(took);
     } catch (const sql::Error& error) {
       if (stop_.cancelling()) return false;
       if (must_isolate(error, *window.job)) {
@@ -105,6 +107,11 @@ bool BatchWriter::write(const Window& window) {
     }
   }
   return true;
+}
+
+std::int64_t BatchWriter::rows_of_batch(const TableJob& job) const {
+  const auto rows = static_cast<double>(job.sizer.rows()) * throttle_.share();
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(rows));
 }
 
 sql::Connection& BatchWriter::session(const TableJob& job) {

@@ -4,6 +4,7 @@
 #include "engine/engine.hpp"
 #include "engine/retry_policy.hpp"
 #include "engine/session.hpp"
+#include "engine/throttle/throttle.hpp"
 #include "sql/connection.hpp"
 
 #include <deque>
@@ -18,7 +19,8 @@ class BatchWriter {
  public:
   /// `max_quarantined`: RunOptions::max_quarantined.
   BatchWriter(sql::ConnectOptions options, int job_id, std::string owner,
-              std::int64_t max_quarantined, StopSignal& stop, ProgressBoard& board, LogSink log);
+              std::int64_t max_quarantined, Throttle& throttle, StopSignal& stop,
+              ProgressBoard& board, LogSink log);
 
   /// Connects, while the first window is still being read. A failure shows with write().
   void connect() noexcept;
@@ -32,6 +34,7 @@ class BatchWriter {
     bool moves = false;  ///< the cursor goes to the window's end
     bool range_done = false;
   };
+  std::int64_t rows_of_batch(const TableJob& job) const;
   sql::Connection& session(const TableJob& job);
   void prepare_for(const TableJob& job, sql::Connection& connection);
   std::int64_t run(const Window& window, const Batch& batch, Checkpoint checkpoint);
@@ -51,6 +54,7 @@ class BatchWriter {
   const int job_id_;
   const std::string owner_;
   const std::int64_t max_quarantined_;
+  Throttle& throttle_;
   StopSignal& stop_;
   ProgressBoard& board_;
   LogSink log_;

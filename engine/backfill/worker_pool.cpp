@@ -43,11 +43,12 @@ struct WorkerPool::Impl {
     std::optional<ReadPosition> paused;  ///< begun, waits for the horizon
   };
 
-  Impl(const EngineOptions& engine_options, std::string job_schema, int job,
+  Impl(const EngineOptions& engine_options, std::string job_schema, int job, Throttle& slow_down,
        ProgressBoard& progress, StopSignal& stop_signal, LogSink log_sink)
       : options(engine_options),
         schema(std::move(job_schema)),
         job_id(job),
+        throttle(slow_down),
         board(progress),
         stop(stop_signal),
         log(log_sink),
@@ -66,6 +67,7 @@ struct WorkerPool::Impl {
   const EngineOptions options;
   const std::string schema;
   const int job_id;
+  Throttle& throttle;
   ProgressBoard& board;
   StopSignal& stop;
   const LogSink log;
@@ -175,8 +177,8 @@ WorkerPool::Impl::WindowPtr WorkerPool::Impl::read(Session& session, ReadPositio
 void WorkerPool::Impl::write_loop(std::size_t index) {
   try {
     BatchWriter batches(session_options(options, schema, SessionRole::kWriter, log), job_id,
-                        fmt::format("worker {}", index + 1), options.run.max_quarantined, stop,
-                        board, log);
+                        fmt::format("worker {}", index + 1), options.run.max_quarantined, throttle,
+                        stop, board, log);
     Inbox& inbox = writers[index]->inbox;
     requests.enqueue(index);
     batches.connect();
@@ -197,9 +199,9 @@ void WorkerPool::Impl::write_loop(std::size_t index) {
 }
 
 WorkerPool::WorkerPool(const EngineOptions& options, std::string schema, int job_id,
-                       ProgressBoard& board, StopSignal& stop, LogSink log)
-    : impl_(
-          std::make_unique<Impl>(options, std::move(schema), job_id, board, stop, std::move(log))) {
+                       Throttle& throttle, ProgressBoard& board, StopSignal& stop, LogSink log)
+    : impl_(std::make_unique<Impl>(options, std::move(schema), job_id, throttle, board, stop,
+                                   std::move(log))) {
   const int writers = options.run.workers;
   for (int i = 0; i < writers; ++i) impl_->writers.push_back(std::make_unique<Impl::Writer>());
   const int readers = (writers + kWritersPerReader - 1) / kWritersPerReader;

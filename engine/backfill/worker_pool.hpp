@@ -2,6 +2,7 @@
 
 #include "engine/backfill/table_job.hpp"
 #include "engine/engine.hpp"
+#include "engine/throttle/throttle.hpp"
 
 #include <chrono>
 #include <exception>
@@ -25,8 +26,8 @@ struct PoolEvent {
 /// add(), wait() and the destructor belong to one owner thread.
 class WorkerPool {
  public:
-  WorkerPool(const EngineOptions& options, std::string schema, int job_id, ProgressBoard& board,
-             StopSignal& stop, LogSink log);
+  WorkerPool(const EngineOptions& options, std::string schema, int job_id, Throttle& throttle,
+             ProgressBoard& board, StopSignal& stop, LogSink log);
   /// Ends the threads after their batches in flight.
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;

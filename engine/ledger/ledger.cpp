@@ -68,6 +68,7 @@ std::optional<JobRecord> Ledger::latest_job() {
   job.state = result.text(0, 5);
   job.created = result.text(0, 6);
   job.finished = result.optional_text(0, 7).value_or("");
+  job.throttle = result.optional_text(0, 8).value_or("");
   return job;
 }
 
@@ -96,6 +97,12 @@ void Ledger::finish_job(int job_id) {
       "UPDATE pgbackfill.job SET state = 'finished', finished = clock_timestamp() "
       "WHERE job_id = $1::integer",
       {std::to_string(job_id)});
+}
+
+void Ledger::throttled(int job_id, std::string_view reason) {
+  connection_.execute(
+      "UPDATE pgbackfill.job SET throttle = nullif($2, '') WHERE job_id = $1::integer",
+      {std::to_string(job_id), std::string(reason)});
 }
 
 std::vector<StepRecord> Ledger::steps(int job_id) {

@@ -23,6 +23,7 @@ struct JobRecord {
   std::string state;              ///< running | finished
   std::string created;            ///< timestamps as the server prints them
   std::string finished;
+  std::string throttle;  ///< why a run under way holds back; empty: it does not
 };
 
 struct StepRecord {
@@ -114,6 +115,8 @@ class Ledger {
   int create_job(const std::string& fingerprint, const std::vector<std::string>& spec,
                  const planner::Plan& plan);
   void finish_job(int job_id);
+  /// Keeps why the run holds back, for status; empty: it does not.
+  void throttled(int job_id, std::string_view reason);
 
   std::vector<StepRecord> steps(int job_id);
   void step_running(int job_id, std::string_view step_id);

@@ -287,6 +287,7 @@ std::vector<Finding> preflight(const JobSpec& spec, const sql::Catalog& catalog,
   if (!context.findings.empty()) return context.findings;
   if (spec.tenant) context.tenant_type = normalise_type(spec.tenant->type);
   check_session(context);
+  check_throttle(context);
   check_converts(context);
   check_tables(context);
   check_tenant_columns(context);

@@ -26,6 +26,8 @@ struct PreflightContext {
   }
 };
 
+/// What the throttle is to watch can be seen, and its query runs.
+void check_throttle(PreflightContext& context);
 /// Names the job wants to give: indexes, foreign keys, and its own helpers.
 void check_names(PreflightContext& context);
 /// Labels, columns and dependents of the enum types.

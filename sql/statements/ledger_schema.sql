@@ -9,7 +9,9 @@ CREATE TABLE IF NOT EXISTS pgbackfill.job (
   plan text NOT NULL,
   state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'finished')),
   created timestamptz NOT NULL DEFAULT now(),
-  finished timestamptz
+  finished timestamptz,
+  -- Why a run under way writes slower or not at all.
+  throttle text
 );
 
 CREATE TABLE IF NOT EXISTS pgbackfill.step (

@@ -34,6 +34,18 @@ TEST(Duration, RefusesEverythingElse) {
   }
 }
 
+TEST(Size, IsWrittenAsPostgresWritesIt) {
+  EXPECT_EQ(parse_size("1B"), 1);
+  EXPECT_EQ(parse_size("512kB"), 512 * 1024);
+  EXPECT_EQ(parse_size("64MB"), std::int64_t{64} << 20);
+  EXPECT_EQ(parse_size("10GB"), std::int64_t{10} << 30);
+  EXPECT_EQ(parse_size("2TB"), std::int64_t{2} << 40);
+  for (const char* text : {"", "MB", "64", "64 MB", "-1MB", "0MB", "1.5GB", "64mb", "64MiB",
+                           "9999999999TB", "99999999999999999999B"}) {
+    EXPECT_EQ(parse_size(text), std::nullopt) << text;
+  }
+}
+
 TEST(SpecError, LeavesOutWhatIsNotKnown) {
   EXPECT_EQ((SpecError{{"a.toml", 3, 7}, "bad"}.to_string()), "a.toml:3:7: bad");
   EXPECT_EQ((SpecError{{"a.csv", 3, 0}, "bad"}.to_string()), "a.csv:3: bad");

@@ -2,6 +2,7 @@
 
 #include "tests/planner/migration_fixture.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -43,6 +44,11 @@ batch_rows = 5000
 passes = 8
 lock_timeout = "50ms"
 on_held_horizon = "wait"
+max_replica_lag = "64MB"
+max_wal_rate = "50MB"
+max_slot_wal = "10GB"
+throttle_query = "SELECT 0"
+duty_cycle = 0.25
 )toml")
                              .run;
   EXPECT_EQ(run.workers, 256);
@@ -54,6 +60,23 @@ on_held_horizon = "wait"
   EXPECT_EQ(run.passes, 8);
   EXPECT_EQ(run.lock_timeout, std::chrono::milliseconds(50));
   EXPECT_EQ(run.on_held_horizon, HeldHorizon::kWait);
+  EXPECT_EQ(run.max_replica_lag.bytes, std::int64_t{64} << 20);
+  EXPECT_EQ(run.max_wal_rate, std::int64_t{50} << 20);
+  EXPECT_EQ(run.max_slot_wal, std::int64_t{10} << 30);
+  EXPECT_EQ(run.throttle_query, "SELECT 0");
+  EXPECT_EQ(run.duty_cycle, 0.25);
+}
+
+TEST_F(MigrationFile, WhatTheThrottleIsToldIsChecked) {
+  const std::string small(kSmall);
+  EXPECT_THAT(errors(small + "[run]\nmax_replica_lag = \"fast\"\n"),
+              ElementsAre(HasSubstr("a duration like 10s, or a size like 64MB")));
+  EXPECT_THAT(errors(small + "[run]\nmax_wal_rate = \"50\"\n"),
+              ElementsAre(HasSubstr("a size like")));
+  for (const char* value : {"0", "0.0", "1.5", "-1", "nan"}) {
+    EXPECT_THAT(errors(fmt::format("{}[run]\nduty_cycle = {}\n", small, value)),
+                ElementsAre(HasSubstr("above 0, up to 1")));
+  }
 }
 
 TEST_F(MigrationFile, ConstantsMayBeNumbersAndBooleans) {

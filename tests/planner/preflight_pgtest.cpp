@@ -175,6 +175,25 @@ TEST_F(PreflightRoleTest, NeedsReferencesAndSelect) {
   EXPECT_THAT(findings_of("preflight_owner", job_for("mine")), IsEmpty());
 }
 
+TEST_F(PreflightRoleTest, NeedsToSeeReplicasWhoseLagIsLimited) {
+  auto spec = job_for("mine");
+  spec.run.max_replica_lag.bytes = 1;
+  expect_refusal(findings_of("preflight_owner", spec), "max_replica_lag",
+                 "may not see how far replicas are behind");
+  sql("GRANT pg_monitor TO preflight_owner");
+  EXPECT_THAT(findings_of("preflight_owner", spec), IsEmpty());
+}
+
+TEST_F(PreflightRoleTest, NeedsToRunTheThrottlesQuery) {
+  auto spec = job_for("mine");
+  spec.run.throttle_query = "SELECT count(*) FROM theirs";
+  expect_refusal(findings_of("preflight_owner", spec), "throttle_query", "permission denied");
+  spec.run.throttle_query = "DELETE FROM mine RETURNING 1";
+  expect_refusal(findings_of("preflight_owner", spec), "throttle_query", "read-only transaction");
+  spec.run.throttle_query = "SELECT count(*) FROM mine";
+  EXPECT_THAT(findings_of("preflight_owner", spec), IsEmpty());
+}
+
 TEST_F(PreflightRoleTest, NeedsToCreateInTheSchema) {
   sql("REVOKE CREATE ON SCHEMA public FROM preflight_owner, PUBLIC");
   expect_refusal(findings_of("preflight_owner", job_for("mine")), "schema public",

@@ -91,7 +91,7 @@ fs::path find_server_binaries() {
   return newest;
 }
 
-TempCluster::TempCluster(const Settings& settings) : binaries_(find_server_binaries()) {
+TempCluster::TempCluster(Empty) : binaries_(find_server_binaries()) {
   if (geteuid() == 0) {
     user_ = "postgres";
     if (getpwnam("postgres") == nullptr) {
@@ -102,16 +102,20 @@ TempCluster::TempCluster(const Settings& settings) : binaries_(find_server_binar
   }
   create_directory();
   start_guardian();
-  try {
-    run_initdb(settings);
-    start();
-  } catch (...) {
-    server_.reset();
-    fs::remove_all(directory_);
-    close(guardian_pipe_);
-    waitpid(guardian_, nullptr, 0);
-    throw;
-  }
+}
+
+TempCluster::TempCluster(const Settings& settings) : TempCluster(Empty{}) {
+  run_initdb(settings);
+  start();
+}
+
+std::unique_ptr<TempCluster> TempCluster::standby_of(TempCluster& primary) {
+  std::unique_ptr<TempCluster> standby(new TempCluster(Empty{}));
+  primary.stop();
+  standby->copy_data(primary);
+  primary.start();
+  standby->start();
+  return standby;
 }
 
 TempCluster::~TempCluster() {
@@ -168,6 +172,23 @@ void TempCluster::run_initdb(const Settings& settings) {
                 << "shared_buffers = 64MB\nlog_min_messages = warning\n";
   for (const auto& [name, value] : settings) configuration << name << " = '" << value << "'\n";
   if (!configuration.flush()) throw std::runtime_error("cannot write postgresql.conf");
+}
+
+void TempCluster::copy_data(const TempCluster& primary) {
+  const fs::path data = directory_ / "data";
+  ProgramOptions options;
+  options.user = user_;
+  const ProgramOutcome copied =
+      run_program("cp", {"-a", (primary.directory_ / "data").string(), data.string()}, options);
+  if (copied.exit_code != 0) throw std::runtime_error("cannot copy the server: " + copied.err);
+  std::ofstream(data / "standby.signal").flush();
+  std::ofstream configuration(data / "postgresql.conf", std::ios::app);
+  configuration << "unix_socket_directories = '" << directory_.string() << "'\n"
+                << "primary_conninfo = 'host=" << primary.directory_.string()
+                << " port=5432 user=postgres application_name=standby'\n"
+                // What is not yet replayed may be far behind without a query being cancelled.
+                << "max_standby_streaming_delay = -1\n";
+  if (!configuration.flush()) throw std::runtime_error("cannot write the standby's settings");
 }
 
 void TempCluster::start() {

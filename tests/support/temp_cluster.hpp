@@ -23,6 +23,8 @@ class TempCluster {
   /// Creates and starts it. `settings` come on top of our own. Throws std::runtime_error when the
   /// server's programs are missing (naming what to install) or do not work (with their output).
   explicit TempCluster(const Settings& settings = {});
+  /// A hot standby that streams from `primary`, which is restarted for it. Let it die first.
+  static std::unique_ptr<TempCluster> standby_of(TempCluster& primary);
   ~TempCluster();
   TempCluster(const TempCluster&) = delete;
   TempCluster& operator=(const TempCluster&) = delete;
@@ -42,9 +44,12 @@ class TempCluster {
   std::string log() const;
 
  private:
+  struct Empty {};
+  explicit TempCluster(Empty);
   void create_directory();
   void start_guardian();
   void run_initdb(const Settings& settings);
+  void copy_data(const TempCluster& primary);
   void stop_with(int signal);
   void wait_until_ready();
 

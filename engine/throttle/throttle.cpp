@@ -1,0 +1,204 @@
+#include "engine/throttle/throttle.hpp"
+
+#include "engine/ledger/ledger.hpp"
+#include "engine/session.hpp"
+#include "sql/statements.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace pgbackfill::engine {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+using Level = ThrottleState::Level;
+
+constexpr boost::chrono::milliseconds kLookEvery{250};
+/// Looks without a reason, or with a milder one, before that is news: one that comes and goes is
+/// told once.
+constexpr int kCalmLooks = 8;
+constexpr milliseconds kPassEvery{20};
+
+/// The first column of the query's first row: a number, or a boolean.
+void ask_query(sql::Connection& connection, const std::string& query, ThrottleSignals& signals) {
+  try {
+    sql::Transaction looking(connection, "BEGIN READ ONLY");
+    const sql::Result result = connection.execute(query);
+    if (result.rows() == 0 || result.columns() == 0 || result.is_null(0, 0)) {
+      signals.defect = "it gave no row, or NULL";
+      return;
+    }
+    const std::string_view text = result.text(0, 0);
+    double number = text == "t" ? 1 : 0;
+    if (text != "t" && text != "f") {
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+      if (error != std::errc{} || end != text.data() + text.size()) {
+        signals.defect = fmt::format("\"{}\" is neither a number nor a boolean", text);
+        return;
+      }
+    }
+    signals.answer = number;
+  } catch (const sql::Error& error) {
+    if (error.connection_lost()) throw;
+    signals.defect = error.diagnostics().message;
+  }
+}
+
+std::vector<std::string> written_tables(const planner::Plan& plan) {
+  std::vector<std::string> tables;
+  for (const planner::Step& step : plan.steps) {
+    if (step.backfill) tables.push_back(step.table);
+  }
+  return tables;
+}
+
+/// Figures change at every look; a message is due when the rest of it does.
+std::string without_figures(std::string reason) {
+  std::erase_if(reason, [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
+  return reason;
+}
+
+}  // namespace
+
+ThrottleSignals read_signals(sql::Connection& connection, const std::string& query) {
+  const sql::Result row = connection.execute(sql::statement("throttle_signals"));
+  ThrottleSignals signals;
+  signals.wal = row.integer(0, 0);
+  signals.replicas = static_cast<int>(row.integer(0, 1));
+  signals.replicas_unseen = static_cast<int>(row.integer(0, 2));
+  signals.lag_bytes = row.integer(0, 3);
+  signals.lag_seconds = row.real(0, 4);
+  signals.lagging = row.text(0, 5);
+  signals.slot_bytes = row.integer(0, 6);
+  signals.slot = row.text(0, 7);
+  signals.blocked = static_cast<int>(row.integer(0, 8));
+  signals.vacuumed = row.text_array(0, 9);
+  if (!query.empty()) ask_query(connection, query, signals);
+  return signals;
+}
+
+Throttle::Throttle(const EngineOptions& options, const planner::Plan& plan, int job_id,
+                   ProgressBoard& board, StopSignal& stop, LogSink log)
+    : options_(options),
+      connect_(session_options(options, plan.schema, SessionRole::kThrottle, log)),
+      job_id_(job_id),
+      board_(board),
+      stop_(stop),
+      log_(std::move(log)),
+      tracker_(options.run, written_tables(plan)) {}
+
+Throttle::~Throttle() {
+  {
+    const MutexLock lock(mutex_);
+    ended_ = true;
+  }
+  wake_.notify_all();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  clear();
+}
+
+void Throttle::start() {
+  if (thread_.joinable()) return;
+  look();
+  if (told_.level == Level::kNone) clear();
+  thread_ = boost::thread([this] { run(); });
+}
+
+void Throttle::clear() {
+  try {
+    if (connection_ && connection_->usable()) Ledger(*connection_).throttled(job_id_, "");
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): the next run clears it
+  }
+}
+
+bool Throttle::pass() {
+  while (state().level == Level::kHard) {
+    const auto since = Clock::now();
+    if (!stop_.sleep(kPassEvery)) return false;
+    slept(since);
+  }
+  return !stop_.draining();
+}
+
+void Throttle::rest(std::chrono::microseconds batch) {
+  const auto pause = pause_after(batch, options_.run.duty_cycle, state());
+  if (pause.count() == 0) return;
+  const auto since = Clock::now();
+  stop_.sleep(std::chrono::ceil<milliseconds>(pause));
+  slept(since);
+}
+
+double Throttle::share() const { return batch_share(state()); }
+
+ThrottleState Throttle::state() const {
+  const MutexLock lock(mutex_);
+  return state_;
+}
+
+void Throttle::slept(Clock::time_point since) {
+  slept_us_ += std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - since).count();
+  board_.throttled(static_cast<double>(slept_us_.load()) / 1e6 / options_.run.workers);
+}
+
+void Throttle::run() {
+  boost::unique_lock<Mutex> lock(mutex_);
+  while (!ended_) {
+    wake_.wait_for(lock, kLookEvery, [this] { return ended_; });
+    if (ended_) return;
+    lock.unlock();
+    look();
+    lock.lock();
+  }
+}
+
+void Throttle::look() {
+  try {
+    if (!connection_) {
+      connection_.emplace(connect_);
+      lease_.emplace(stop_.watch(connection_->canceller()));
+    }
+    change(tracker_.observe(read_signals(*connection_, options_.run.throttle_query), Clock::now()));
+  } catch (const std::exception& error) {
+    lease_.reset();
+    connection_.reset();
+    change(tracker_.unseen(error.what()));
+  }
+}
+
+void Throttle::change(ThrottleState next) {
+  board_.throttle(next.reason);
+  if (is_news(next)) tell(next);
+  const MutexLock lock(mutex_);
+  state_ = std::move(next);
+}
+
+bool Throttle::is_news(const ThrottleState& next) {
+  const bool same =
+      next.level == told_.level && without_figures(next.reason) == without_figures(told_.reason);
+  const bool milder = next.level < told_.level;
+  calm_looks_ = milder ? calm_looks_ + 1 : 0;
+  return !same && (!milder || calm_looks_ >= kCalmLooks);
+}
+
+void Throttle::tell(const ThrottleState& next) {
+  told_ = next;
+  calm_looks_ = 0;
+  std::string text = "going on at full speed";
+  if (next.level == Level::kSoft) text = "writing slower: " + next.reason;
+  if (next.level == Level::kHard) text = "paused: " + next.reason;
+  if (log_) log_(next.level == Level::kHard ? LogLevel::kWarning : LogLevel::kInfo, text);
+  try {
+    if (!connection_ || !connection_->usable()) return;
+    Ledger ledger(*connection_);
+    ledger.throttled(job_id_, next.level == Level::kNone ? "" : text);
+    ledger.event(job_id_, next.level == Level::kHard ? "warning" : "info", text);
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): the diary is for people
+  }
+}
+
+}  // namespace pgbackfill::engine

@@ -1,0 +1,77 @@
+#pragma once
+
+#include "engine/engine.hpp"
+#include "engine/mutex.hpp"
+#include "engine/stop.hpp"
+#include "engine/throttle/throttle_tracker.hpp"
+#include "sql/connection.hpp"
+
+#include <boost/thread/condition_variable.hpp>
+#include <boost/thread/thread.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pgbackfill::engine {
+
+/// One look. `query`: throttle_query, empty for none. Throws sql::Error when the server cannot be
+/// asked; a defect of the query is among the signals.
+ThrottleSignals read_signals(sql::Connection& connection, const std::string& query);
+
+/// Looks four times a second, in a thread and session of its own, whether the server, its replicas
+/// or the operator's query call for writing slower, and makes the writers that ask do so. Every
+/// change is logged, written to the ledger's diary, and kept where status reads it
+/// (pgbackfill.job). start() and the destructor belong to one owner thread; the rest is
+/// thread-safe.
+class Throttle {
+ public:
+  Throttle(const EngineOptions& options, const planner::Plan& plan, int job_id,
+           ProgressBoard& board, StopSignal& stop, LogSink log);
+  ~Throttle();
+  Throttle(const Throttle&) = delete;
+  Throttle& operator=(const Throttle&) = delete;
+
+  /// Begins to look; the first look is over when it returns. Harmless when it has begun.
+  void start();
+  /// Before a batch or a long step, with no transaction open: waits while a limit is reached. False
+  /// when a stop came first.
+  bool pass();
+  /// After a batch that took so long: waits as duty cycle and pressure ask for.
+  void rest(std::chrono::microseconds batch);
+  /// See batch_share().
+  double share() const;
+
+ private:
+  ThrottleState state() const;
+  void run();
+  void look();
+  void change(ThrottleState next);
+  bool is_news(const ThrottleState& next);
+  void tell(const ThrottleState& next);
+  /// No reason is left where status reads it: not a killed run's either.
+  void clear();
+  void slept(std::chrono::steady_clock::time_point since);
+
+  const EngineOptions options_;
+  const sql::ConnectOptions connect_;
+  const int job_id_;
+  ProgressBoard& board_;
+  StopSignal& stop_;
+  const LogSink log_;
+  ThrottleTracker tracker_;  // the watch's thread only while it runs, as the next four
+  std::optional<sql::Connection> connection_;
+  std::optional<StopSignal::Lease> lease_;
+  ThrottleState told_;  ///< last written down
+  int calm_looks_ = 0;
+  mutable Mutex mutex_;
+  boost::condition_variable wake_;
+  ThrottleState state_;                    // guarded by mutex_
+  bool ended_ = false;                     // guarded by mutex_
+  std::atomic<std::int64_t> slept_us_{0};  ///< by all writers together
+  boost::thread thread_;
+};
+
+}  // namespace pgbackfill::engine

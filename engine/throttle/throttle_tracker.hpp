@@ -1,0 +1,80 @@
+#pragma once
+
+#include "planner/job_spec.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pgbackfill::engine {
+
+/// What one look at the server found (sql/statements/throttle_signals.sql).
+struct ThrottleSignals {
+  std::int64_t wal = 0;  ///< bytes ever written by the server
+  int replicas = 0;
+  int replicas_unseen = 0;  ///< connected, but their lag is hidden from the role
+  std::int64_t lag_bytes = 0;
+  double lag_seconds = 0;
+  std::string lagging;  ///< name of the replica furthest behind
+  std::int64_t slot_bytes = 0;
+  std::string slot;
+  int blocked = 0;                    ///< sessions that wait for a lock of ours
+  std::vector<std::string> vacuumed;  ///< tables
+  /// Of throttle_query: a number, true as 1; nullopt: not asked.
+  std::optional<double> answer;
+  std::string defect;  ///< why throttle_query has no answer
+};
+
+/// How much the writers are to hold back.
+struct ThrottleState {
+  enum class Level { kNone, kSoft, kHard } level = Level::kNone;
+  /// kSoft: how near to the limit, from 0 (it just begins to matter) to 1 (the limit).
+  double pressure = 0;
+  std::string reason;  ///< for people; empty with kNone
+};
+
+/// Turns looks into states: hard at a limit, soft from four fifths of it on. Where lag is limited,
+/// a replica that cannot be seen, or no longer can, counts as at the limit. WAL over its rate is
+/// paid back: writers pause until the mean since is under it. Sessions that wait for a lock of ours
+/// at two looks in a row, and an autovacuum on a table of the job, slow down softly, without a key.
+/// Thread-compatible.
+class ThrottleTracker {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// `tables`: those that are written, as regclass text shows them.
+  ThrottleTracker(const planner::RunOptions& run, std::vector<std::string> tables);
+
+  ThrottleState observe(const ThrottleSignals& signals, Clock::time_point now);
+  /// The server could not be asked.
+  ThrottleState unseen(const std::string& why);
+
+ private:
+  void limit(ThrottleState& state, double value, double most, std::string reason) const;
+  void watch_replicas(const ThrottleSignals& signals, ThrottleState& state);
+  void watch_wal(const ThrottleSignals& signals, Clock::time_point now, ThrottleState& state);
+  void watch_slots(const ThrottleSignals& signals, ThrottleState& state) const;
+  void watch_query(const ThrottleSignals& signals, ThrottleState& state) const;
+  void watch_neighbours(const ThrottleSignals& signals, ThrottleState& state);
+
+  const planner::RunOptions run_;
+  const std::vector<std::string> tables_;
+  std::optional<Clock::time_point> wal_looked_;
+  double wal_allowed_ = 0;  ///< position up to which the server may have written
+  int most_replicas_ = 0;
+  bool blocked_before_ = false;
+  int unseen_looks_ = 0;
+  ThrottleState last_;
+};
+
+/// What a writer waits after a batch that took `batch`: for the share of time that it may write
+/// (RunOptions::duty_cycle), and up to four times the batch under soft pressure.
+std::chrono::microseconds pause_after(std::chrono::microseconds batch, double duty_cycle,
+                                      const ThrottleState& state);
+
+/// Share of its usual rows that a batch should hold: 1 down to a quarter at the limit.
+double batch_share(const ThrottleState& state);
+
+}  // namespace pgbackfill::engine
