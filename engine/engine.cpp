@@ -9,6 +9,8 @@
 #include "sql/catalog.hpp"
 #include "sql/identifier.hpp"
 
+#include <boost/chrono.hpp>
+#include <boost/thread/thread.hpp>
 #include <fmt/format.h>
 
 #include <chrono>
@@ -44,10 +46,19 @@ void refuse_read_only(sql::Connection& connection) {
       state.text(0, 2), state.text(0, 3), sql::quote_identifier(state.text(0, 2))));
 }
 
+/// A run that has just ended, or was killed, keeps the lock until its backend has noticed.
+bool try_coordinator_lock(sql::Connection& connection) {
+  for (int attempt = 0; attempt < 50; ++attempt) {
+    const sql::Result taken = connection.execute("SELECT pg_try_advisory_lock($1::bigint)",
+                                                 {std::to_string(kCoordinatorLock)});
+    if (taken.boolean(0, 0)) return true;
+    boost::this_thread::sleep_for(boost::chrono::milliseconds(20));
+  }
+  return false;
+}
+
 void take_coordinator_lock(sql::Connection& connection) {
-  const sql::Result taken = connection.execute("SELECT pg_try_advisory_lock($1::bigint)",
-                                               {std::to_string(kCoordinatorLock)});
-  if (taken.boolean(0, 0)) return;
+  if (try_coordinator_lock(connection)) return;
   const sql::Result holder = connection.execute(
       "SELECT a.pid, coalesce(a.usename, '?'), coalesce(a.application_name, '?'), "
       "coalesce(host(a.client_addr), 'local'), coalesce(a.backend_start::text, '?') "

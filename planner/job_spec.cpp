@@ -75,7 +75,7 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   std::int64_t factor = 0;
   if (unit == "ms") factor = 1;
   if (unit == "s") factor = 1000;
-  if (unit == "min") factor = 60 * 1000;
+  if (unit == "min" || unit == "m") factor = 60 * 1000;
   if (unit == "h") factor = 60 * 60 * 1000;
   if (factor == 0 || count <= 0 || count > kDay / factor) return std::nullopt;
   return std::chrono::milliseconds(count * factor);

@@ -206,6 +206,7 @@ void CatalogReader::read_enums() {
     type.name = {string_at(rows, row, 0), string_at(rows, row, 1)};
     type.labels = rows.text_array(row, 2);
     type.owned = rows.boolean(row, 3);
+    type.owner = rows.text(row, 4);
     for (const Table& table : catalog_.tables) {
       if ((table.kind != 'r' && table.kind != 'p') || table.is_partition) continue;
       for (const Column& column : table.columns) {

@@ -113,6 +113,7 @@ struct EnumType {
   QualifiedName name;
   std::vector<std::string> labels;  ///< in sort order
   bool owned = false;
+  std::string owner;
   std::vector<EnumColumn>
       columns;  ///< columns of the type in tables and partitioned tables (not in partitions)
 };

@@ -3,6 +3,7 @@
 #include "planner/preflight/preflight_context.hpp"
 #include "planner/spec_resolution.hpp"
 #include "planner/sql_type.hpp"
+#include "sql/statements.hpp"
 
 #include <fmt/format.h>
 
@@ -15,8 +16,6 @@ namespace {
 /// Beyond this the cost of a trigger on every row is worth a word.
 constexpr std::int64_t kManyBlocks = 1000;
 
-std::string role_of(const PreflightContext& context) { return context.catalog.current_user; }
-
 void check_session(PreflightContext& context) {
   const sql::Catalog& catalog = context.catalog;
   const std::string database = "database " + catalog.database;
@@ -27,30 +26,6 @@ void check_session(PreflightContext& context) {
   if (catalog.pooled) {
     context.refuse(database, "a transaction pooler stands between pgbackfill and the server",
                    "connect to the server directly, or through a session pool");
-  }
-  const sql::Result ledger = context.connection.execute(
-      "SELECT to_regnamespace('pgbackfill') IS NOT NULL, "
-      "coalesce(has_schema_privilege(to_regnamespace('pgbackfill')::oid, 'CREATE, USAGE'), false)");
-  if (!ledger.boolean(0, 0) && !catalog.may_create_schema) {
-    context.refuse(
-        database,
-        fmt::format("role {} may not create the schema pgbackfill, where the job keeps "
-                    "its state",
-                    role_of(context)),
-        fmt::format("GRANT CREATE ON DATABASE {} TO {}", sql::quote_identifier(catalog.database),
-                    sql::quote_identifier(role_of(context))));
-  } else if (ledger.boolean(0, 0) && !ledger.boolean(0, 1)) {
-    context.refuse("schema pgbackfill",
-                   fmt::format("it exists, and role {} may not create in it", role_of(context)),
-                   "run as the role that owns it, or grant USAGE and CREATE on it");
-  }
-  if (!catalog.may_create_temp) {
-    context.refuse(
-        database,
-        fmt::format("role {} may not create temporary tables, through which batches go",
-                    role_of(context)),
-        fmt::format("GRANT TEMPORARY ON DATABASE {} TO {}", sql::quote_identifier(catalog.database),
-                    sql::quote_identifier(role_of(context))));
   }
 }
 
@@ -82,25 +57,6 @@ bool check_kind(PreflightContext& context, const sql::Table& table, const std::s
                    "turn it into declarative partitions, or leave it out");
   }
   return true;
-}
-
-void check_ownership(PreflightContext& context, const sql::Table& table, const std::string& label) {
-  if (!table.owned) {
-    context.refuse(
-        label,
-        fmt::format("it belongs to role {}, and {} is not a member of that role", table.owner,
-                    role_of(context)),
-        fmt::format("run as {}, or GRANT {} TO {}", table.owner, sql::quote_identifier(table.owner),
-                    sql::quote_identifier(role_of(context))));
-  }
-  if (table.row_security_active) {
-    context.refuse(
-        label,
-        fmt::format("row security hides rows of it from role {}, so some would silently "
-                    "stay as they are",
-                    role_of(context)),
-        "run as a role with BYPASSRLS, or as the owner without FORCE ROW LEVEL SECURITY");
-  }
 }
 
 void check_triggers(PreflightContext& context, const sql::Table& table, const std::string& label) {
@@ -142,60 +98,38 @@ void check_partitions(PreflightContext& context, const sql::Table& table,
     const sql::Table* leaf = context.catalog.table(name);
     if (leaf == nullptr) continue;
     const std::string leaf_label = name.display(context.spec.schema);
-    if (!check_kind(context, *leaf, leaf_label)) continue;
-    check_ownership(context, *leaf, leaf_label);
+    check_kind(context, *leaf, leaf_label);
   }
 }
 
-void check_schema_privileges(PreflightContext& context, const std::set<std::string>& schemas) {
-  for (const std::string& schema : schemas) {
-    const sql::Result allowed = context.connection.execute(
-        "SELECT has_schema_privilege(oid, 'CREATE') AND has_schema_privilege(oid, 'USAGE') "
-        "FROM pg_namespace WHERE nspname = $1",
-        {schema});
-    if (allowed.rows() == 0 || allowed.boolean(0, 0)) continue;
-    context.refuse(
-        "schema " + schema,
-        fmt::format("role {} may not create in it, which building an index needs even "
-                    "for the table's owner",
-                    role_of(context)),
-        fmt::format("GRANT USAGE, CREATE ON SCHEMA {} TO {}", sql::quote_identifier(schema),
-                    sql::quote_identifier(role_of(context))));
-  }
-}
-
-void check_publications(PreflightContext& context, const sql::Table& table,
+void check_publications(PreflightContext& context, const sql::Table& table, bool rewritten,
                         const std::string& label) {
-  const sql::Result publications = context.connection.execute(
-      "SELECT coalesce(string_agg(DISTINCT pubname::text, ', '), '') FROM pg_publication_tables "
-      "WHERE (schemaname, tablename) IN (SELECT n.nspname, c.relname "
-      "FROM pg_partition_tree($1::regclass) AS p JOIN pg_class AS c ON c.oid = p.relid "
-      "JOIN pg_namespace AS n ON n.oid = c.relnamespace "
-      "UNION ALL SELECT $2::name, $3::name)",
-      {table.name.quoted(), table.name.schema, table.name.name});
-  if (publications.text(0, 0).empty()) return;
+  const sql::Result found = context.connection.execute(sql::statement("publications"),
+                                                       {table.name.schema, table.name.name});
+  if (found.text(0, 0).empty()) return;
+  if (rewritten && !found.text(0, 1).empty()) {
+    context.refuse(label,
+                   fmt::format("publication {} publishes its updates, and {} has no replica "
+                               "identity, so the server refuses every UPDATE of it",
+                               found.text(0, 1), found.text(0, 2)),
+                   fmt::format("give it a primary key, or ALTER TABLE {} REPLICA IDENTITY FULL",
+                               found.text(0, 2)));
+  }
   context.warn(label,
                fmt::format("it is published for logical replication ({}); subscribers stop at the "
                            "new column, and values set through its default never reach them",
-                           publications.text(0, 0)),
+                           found.text(0, 0)),
                "add the column on the subscribers first, and fill it there");
 }
 
 void check_tables(PreflightContext& context) {
-  std::set<std::string> schemas;
   for (const auto& [table, rewritten] : tables_of(context)) {
     const std::string label = table->name.display(context.spec.schema);
-    schemas.insert(table->name.schema);
     if (!check_kind(context, *table, label)) continue;
-    check_ownership(context, *table, label);
     check_partitions(context, *table, label);
-    check_publications(context, *table, label);
+    check_publications(context, *table, rewritten, label);
     if (rewritten) check_triggers(context, *table, label);
   }
-  for (const EnumWork& work : context.scope.enums) {
-    if (work.path == EnumPath::kShadow) schemas.insert(work.type->name.schema);
-  }
-  check_schema_privileges(context, schemas);
 }
 
 /// The server computes generated columns after the triggers that must compute the value.
@@ -231,44 +165,16 @@ void check_tenant_columns(PreflightContext& context) {
   }
 }
 
-/// Foreign keys need REFERENCES; without SELECT on top the server checks them row by row.
-void check_references(PreflightContext& context) {
-  if (!context.spec.tenant || context.scope.tables.empty()) return;
-  const sql::Table* table = context.catalog.table(context.scope.references);
-  if (table == nullptr) return;
-  const std::string label = table->name.display(context.spec.schema);
-  const sql::Result allowed = context.connection.execute(
-      "SELECT has_table_privilege($1::regclass, 'REFERENCES') OR "
-      "has_column_privilege($1::regclass, $2, 'REFERENCES'), "
-      "has_table_privilege($1::regclass, 'SELECT') OR "
-      "has_column_privilege($1::regclass, $2, 'SELECT')",
-      {table->name.quoted(), context.spec.tenant->references_column});
-  for (const auto& [granted, privilege] : {std::pair{allowed.boolean(0, 0), "REFERENCES"},
-                                           std::pair{allowed.boolean(0, 1), "SELECT"}}) {
-    if (granted) continue;
-    context.refuse(label,
-                   fmt::format("role {} lacks {} on it, which the foreign keys need",
-                               role_of(context), privilege),
-                   fmt::format("GRANT {} ON {} TO {}", privilege, table->name.quoted(),
-                               sql::quote_identifier(role_of(context))));
-  }
-  if (table->row_security_active) {
-    context.refuse(label,
-                   fmt::format("row security hides rows of it from role {}, so foreign keys to it "
-                               "would fail",
-                               role_of(context)),
-                   "run as a role with BYPASSRLS");
-  }
-}
-
 }  // namespace
 
 std::string Finding::to_string() const {
   std::string text = fmt::format("{}: {}.", object, message);
-  if (advice.empty()) return text;
-  text += " " + advice + ".";
-  char& first = text[text.size() - advice.size() - 1];
-  first = static_cast<char>(std::toupper(static_cast<unsigned char>(first)));
+  if (!advice.empty()) {
+    text += " " + advice + ".";
+    char& first = text[text.size() - advice.size() - 1];
+    first = static_cast<char>(std::toupper(static_cast<unsigned char>(first)));
+  }
+  for (const std::string& statement : statements) text += "\n  " + statement;
   return text;
 }
 
@@ -287,11 +193,11 @@ std::vector<Finding> preflight(const JobSpec& spec, const sql::Catalog& catalog,
   if (!context.findings.empty()) return context.findings;
   if (spec.tenant) context.tenant_type = normalise_type(spec.tenant->type);
   check_session(context);
+  if (!check_privileges(context)) return context.findings;
   check_throttle(context);
   check_converts(context);
   check_tables(context);
   check_tenant_columns(context);
-  check_references(context);
   check_names(context);
   check_enums(context);
   check_data(context);

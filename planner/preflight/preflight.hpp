@@ -12,10 +12,11 @@ namespace pgbackfill::planner {
 inline constexpr int kMinServerVersion = 130000;
 
 struct Finding {
-  bool refuses = false;  ///< true: the job must not start; false: worth knowing
-  std::string object;    ///< what it is about: a table, column, type, role, …
-  std::string message;   ///< what is wrong, one sentence
-  std::string advice;    ///< what to do, one sentence
+  bool refuses = false;                      ///< true: the job must not start; false: worth knowing
+  std::string object;                        ///< what it is about: a table, column, type, role, …
+  std::string message;                       ///< what is wrong, one sentence
+  std::string advice;                        ///< what to do, one sentence
+  std::vector<std::string> statements = {};  ///< SQL that mends it, each ended by a semicolon
   std::string to_string() const;
 };
 

@@ -19,13 +19,16 @@ struct PreflightContext {
   std::vector<Finding> findings;
 
   void refuse(std::string object, std::string message, std::string advice) {
-    findings.push_back({true, std::move(object), std::move(message), std::move(advice)});
+    findings.push_back({true, std::move(object), std::move(message), std::move(advice), {}});
   }
   void warn(std::string object, std::string message, std::string advice) {
-    findings.push_back({false, std::move(object), std::move(message), std::move(advice)});
+    findings.push_back({false, std::move(object), std::move(message), std::move(advice), {}});
   }
 };
 
+/// What the role may do and see, as one finding with the statements that would mend it. False
+/// when something is lacking, so that the rest cannot be looked at.
+bool check_privileges(PreflightContext& context);
 /// What the throttle is to watch can be seen, and its query runs.
 void check_throttle(PreflightContext& context);
 /// Names the job wants to give: indexes, foreign keys, and its own helpers.

@@ -62,7 +62,7 @@ class CatalogFixture : public MigrationFixture {
     sql::Table view = make_table("open_bookings", {{"booking_id", "text"}});
     view.kind = 'v';
     add(view);
-    catalog_.enums.push_back({{"public", "user_role"}, {"user", "admin"}, true, {}});
+    catalog_.enums.push_back({{"public", "user_role"}, {"user", "admin"}, true, "postgres", {}});
   }
 
   void add(sql::Table table) { catalog_.tables.push_back(std::move(table)); }

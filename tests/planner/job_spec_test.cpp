@@ -24,6 +24,7 @@ TEST(Duration, ReadsItsUnits) {
   EXPECT_EQ(parse_duration("250ms"), milliseconds(250));
   EXPECT_EQ(parse_duration("2s"), milliseconds(2000));
   EXPECT_EQ(parse_duration("1min"), milliseconds(60'000));
+  EXPECT_EQ(parse_duration("10m"), milliseconds(600'000));
   EXPECT_EQ(parse_duration("24h"), milliseconds(86'400'000));
 }
 

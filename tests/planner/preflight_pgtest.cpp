@@ -122,11 +122,11 @@ TEST_F(PreflightTest, SpeaksOfTheSessionItFinds) {
   expect_refusal(preflight(job_for("t"), catalog, session()), "database", "pooler");
   catalog.pooled = false;
   catalog.may_create_schema = false;
-  expect_refusal(preflight(job_for("t"), catalog, session()), "database", "schema pgbackfill");
+  expect_refusal(preflight(job_for("t"), catalog, session()), "role", "schema pgbackfill");
   sql("CREATE SCHEMA pgbackfill");
   EXPECT_THAT(preflight(job_for("t"), catalog, session()), IsEmpty());
   catalog.may_create_temp = false;
-  expect_refusal(preflight(job_for("t"), catalog, session()), "database", "temporary tables");
+  expect_refusal(preflight(job_for("t"), catalog, session()), "role", "temporary tables");
   catalog.server_version = 120000;
   expect_refusal(preflight(job_for("t"), catalog, session()), "server", "PostgreSQL 12");
 }
@@ -157,20 +157,21 @@ TEST_F(PreflightRoleTest, OwnTablesAreEnough) {
 }
 
 TEST_F(PreflightRoleTest, NamesTableAndOwner) {
-  expect_refusal(findings_of("preflight_owner", job_for("theirs")), "theirs",
-                 "belongs to role postgres");
+  expect_refusal(findings_of("preflight_owner", job_for("theirs")), "role preflight_owner",
+                 "membership in role postgres, which owns theirs");
 }
 
 TEST_F(PreflightRoleTest, NamesPartitionsOfOthers) {
   sql("CREATE TABLE p (id int) PARTITION BY LIST (id);"
       "CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); ALTER TABLE p OWNER TO preflight_owner");
-  expect_refusal(findings_of("preflight_owner", job_for("p")), "p1", "belongs to role postgres");
+  expect_refusal(findings_of("preflight_owner", job_for("p")), "role preflight_owner",
+                 "membership in role postgres, which owns p1");
 }
 
 TEST_F(PreflightRoleTest, NeedsReferencesAndSelect) {
   sql("REVOKE REFERENCES ON organizations FROM preflight_owner");
-  expect_refusal(findings_of("preflight_owner", job_for("mine")), "organizations",
-                 "lacks REFERENCES");
+  expect_refusal(findings_of("preflight_owner", job_for("mine")), "role preflight_owner",
+                 "lacks REFERENCES (the foreign keys need it) on organizations");
   sql("GRANT REFERENCES (org_id) ON organizations TO preflight_owner");
   EXPECT_THAT(findings_of("preflight_owner", job_for("mine")), IsEmpty());
 }
@@ -196,19 +197,21 @@ TEST_F(PreflightRoleTest, NeedsToRunTheThrottlesQuery) {
 
 TEST_F(PreflightRoleTest, NeedsToCreateInTheSchema) {
   sql("REVOKE CREATE ON SCHEMA public FROM preflight_owner, PUBLIC");
-  expect_refusal(findings_of("preflight_owner", job_for("mine")), "schema public",
-                 "may not create");
+  expect_refusal(findings_of("preflight_owner", job_for("mine")), "role preflight_owner",
+                 "on schema public");
 }
 
 TEST_F(PreflightRoleTest, RefusesRowSecurityThatHidesRows) {
   sql("ALTER TABLE mine ENABLE ROW LEVEL SECURITY; ALTER TABLE mine FORCE ROW LEVEL SECURITY");
-  expect_refusal(findings_of("preflight_owner", job_for("mine")), "mine", "row security");
+  expect_refusal(findings_of("preflight_owner", job_for("mine")), "row security",
+                 "hides rows of mine from role preflight_owner");
 }
 
 TEST_F(PreflightRoleTest, NeedsToOwnTheType) {
   create_enum();
   sql("ALTER TABLE users OWNER TO preflight_owner");
-  expect_refusal(findings_of("preflight_owner", enum_job()), "type role", "does not own");
+  expect_refusal(findings_of("preflight_owner", enum_job()), "role preflight_owner",
+                 "membership in role postgres, which owns type role");
 }
 
 TEST_F(PreflightTest, RefusesTablesOfOtherKinds) {

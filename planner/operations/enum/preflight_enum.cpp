@@ -128,11 +128,6 @@ void check_shadow(PreflightContext& context, const EnumWork& work) {
 void check_enums(PreflightContext& context) {
   for (const EnumWork& work : context.scope.enums) {
     if (work.path == EnumPath::kNone) continue;
-    if (!work.type->owned) {
-      context.refuse(label_of(context, work),
-                     fmt::format("role {} does not own it", context.catalog.current_user),
-                     "run as its owner");
-    }
     try {
       check_unmapped(context, work);
       if (work.path == EnumPath::kRename) {

@@ -1,0 +1,292 @@
+#include "planner/preflight/preflight_context.hpp"
+#include "planner/spec_resolution.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <set>
+#include <string_view>
+#include <utility>
+
+namespace pgbackfill::planner {
+namespace {
+
+using sql::quote_identifier;
+
+/// Objects of one kind of lack that are named before the rest is counted.
+constexpr std::size_t kMostNamed = 5;
+
+std::string named(const std::vector<std::string>& objects) {
+  if (objects.size() <= kMostNamed) return fmt::format("{}", fmt::join(objects, ", "));
+  return fmt::format("{} and {} more",
+                     fmt::join(objects.begin(), objects.begin() + kMostNamed, ", "),
+                     objects.size() - kMostNamed);
+}
+
+/// What the role lacks, object by object, to be told as one finding.
+class Lacking {
+ public:
+  explicit Lacking(PreflightContext& context)
+      : context_(context),
+        role_(quote_identifier(context.catalog.current_user)),
+        roles_{context.catalog.current_user} {}
+
+  void add(const std::string& lack, const std::string& object, const std::string& what) {
+    std::vector<std::string>& objects = objects_[lack];
+    if (std::find(objects.begin(), objects.end(), object) == objects.end()) {
+      objects.push_back(object);
+    }
+    const std::string statement = fmt::format("GRANT {} TO {};", what, role_);
+    if (std::find(statements_.begin(), statements_.end(), statement) == statements_.end()) {
+      statements_.push_back(statement);
+    }
+  }
+
+  /// Being one of its members is about to be granted; what it may do need not be.
+  void member_of(const std::string& owner) { roles_.push_back(owner); }
+  /// The role and those, as an array literal.
+  std::string roles() const { return sql::text_array_literal(roles_); }
+
+  void report() {
+    if (objects_.empty()) return;
+    std::vector<std::string> lacks;
+    for (const auto& [lack, objects] : objects_) {
+      lacks.push_back(fmt::format("{} {}", lack, named(objects)));
+    }
+    context_.refuse("role " + context_.catalog.current_user,
+                    fmt::format("it lacks {}", fmt::join(lacks, "; ")),
+                    "run as the role that owns the tables, or let their owner or a superuser run "
+                    "the statements below; the rest is checked then");
+    context_.findings.back().statements = statements_;
+  }
+
+ private:
+  PreflightContext& context_;
+  const std::string role_;
+  std::vector<std::string> roles_;
+  std::map<std::string, std::vector<std::string>> objects_;
+  std::vector<std::string> statements_;
+};
+
+/// Tables that the job alters, leaves of partitioned ones among them.
+std::vector<const sql::Table*> altered_tables(const PreflightContext& context) {
+  std::vector<const sql::Table*> tables;
+  const auto add = [&](const sql::Table* table) {
+    if (table == nullptr || std::find(tables.begin(), tables.end(), table) != tables.end()) return;
+    tables.push_back(table);
+  };
+  const auto add_all = [&](const sql::Table* table) {
+    add(table);
+    for (const sql::QualifiedName& leaf : table->leaves) add(context.catalog.table(leaf));
+  };
+  for (const TableWork& work : context.scope.tables) add_all(work.table);
+  for (const EnumWork& work : context.scope.enums) {
+    if (work.path != EnumPath::kShadow) continue;
+    for (const EnumColumnWork& column : work.columns) add_all(column.table);
+  }
+  return tables;
+}
+
+std::string_view last_word(std::string_view text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) {
+    text.remove_suffix(1);
+  }
+  if (!text.empty() && text.back() == ',') return ",";
+  std::size_t begin = text.size();
+  while (begin > 0 && std::isalpha(static_cast<unsigned char>(text[begin - 1]))) --begin;
+  return text.substr(begin);
+}
+
+bool same_word(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+    return std::tolower(static_cast<unsigned char>(x)) ==
+           std::tolower(static_cast<unsigned char>(y));
+  });
+}
+
+/// The expression has the table in a FROM clause, as far as a look at its text can tell.
+bool reads_from(std::string_view expression, const sql::QualifiedName& table) {
+  for (const std::string& name : {table.name, quote_identifier(table.name),
+                                  table.schema + "." + table.name, table.quoted()}) {
+    for (std::size_t at = expression.find(name); at != std::string_view::npos;
+         at = expression.find(name, at + 1)) {
+      const std::string_view before = last_word(expression.substr(0, at));
+      const char after = at + name.size() < expression.size() ? expression[at + name.size()] : ' ';
+      const bool whole = std::isalnum(static_cast<unsigned char>(after)) == 0 && after != '_';
+      if (whole && (same_word(before, "from") || same_word(before, "join") || before == ",")) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+/// Tables that are not altered by the job, but read by it.
+std::set<const sql::Table*> read_tables(const PreflightContext& context) {
+  std::set<const sql::Table*> tables{context.catalog.table(context.scope.references)};
+  for (const EnsureSpec& ensure : context.spec.ensure) {
+    tables.insert(context.catalog.table(resolve_name(ensure.table, context.spec.schema)));
+  }
+  for (const TableWork& work : context.scope.tables) {
+    // A parent is a table of the job.
+    if (!work.needs_value || work.source == nullptr || work.source->kind != SourceKind::kSql) {
+      continue;
+    }
+    for (const sql::Table& table : context.catalog.tables) {
+      if (reads_from(work.source->expression, table.name)) tables.insert(&table);
+    }
+  }
+  tables.erase(nullptr);
+  return tables;
+}
+
+void check_database(PreflightContext& context, Lacking& lacking) {
+  const sql::Catalog& catalog = context.catalog;
+  const std::string database = "database " + catalog.database;
+  const std::string quoted = quote_identifier(catalog.database);
+  const sql::Result ledger = context.connection.execute(
+      "SELECT to_regnamespace('pgbackfill') IS NOT NULL, "
+      "coalesce(has_schema_privilege(to_regnamespace('pgbackfill')::oid, 'CREATE, USAGE'), false)");
+  if (!ledger.boolean(0, 0) && !catalog.may_create_schema) {
+    lacking.add("CREATE (for the schema pgbackfill, where the job keeps its state) on", database,
+                "CREATE ON DATABASE " + quoted);
+  } else if (ledger.boolean(0, 0) && !ledger.boolean(0, 1)) {
+    lacking.add("USAGE and CREATE on", "schema pgbackfill (which exists)",
+                "USAGE, CREATE ON SCHEMA pgbackfill");
+  }
+  if (!catalog.may_create_temp) {
+    lacking.add("TEMPORARY (batches go through temporary tables) on", database,
+                "TEMPORARY ON DATABASE " + quoted);
+  }
+}
+
+void check_schemas(PreflightContext& context, const std::vector<const sql::Table*>& altered,
+                   const std::set<const sql::Table*>& read, Lacking& lacking) {
+  std::set<std::string> built;
+  for (const sql::Table* table : altered) built.insert(table->name.schema);
+  for (const EnumWork& work : context.scope.enums) {
+    if (work.path == EnumPath::kShadow) built.insert(work.type->name.schema);
+  }
+  std::set<std::string> used = built;
+  for (const sql::Table* table : read) used.insert(table->name.schema);
+  for (const std::string& schema : used) {
+    const sql::Result may = context.connection.execute(
+        "SELECT bool_or(has_schema_privilege(r, oid, 'USAGE')), "
+        "bool_or(has_schema_privilege(r, oid, 'CREATE')) "
+        "FROM pg_namespace, unnest($2::name[]) AS r WHERE nspname = $1 GROUP BY oid",
+        {schema, lacking.roles()});
+    if (may.rows() == 0) continue;
+    const bool builds = built.count(schema) > 0;
+    if (may.boolean(0, 0) && (!builds || may.boolean(0, 1))) continue;
+    const std::string_view needed = builds ? "USAGE, CREATE" : "USAGE";
+    lacking.add(
+        builds ? "USAGE and CREATE (building an index needs it, even for the table's owner) on"
+               : "USAGE on",
+        "schema " + schema, fmt::format("{} ON SCHEMA {}", needed, quote_identifier(schema)));
+  }
+}
+
+void check_owners(const PreflightContext& context, const std::vector<const sql::Table*>& altered,
+                  Lacking& lacking) {
+  for (const sql::Table* table : altered) {
+    if (table->owned) continue;
+    lacking.member_of(table->owner);
+    lacking.add(fmt::format("membership in role {}, which owns", table->owner),
+                table->name.display(context.spec.schema), quote_identifier(table->owner));
+  }
+  for (const EnumWork& work : context.scope.enums) {
+    if (work.path == EnumPath::kNone || work.type->owned) continue;
+    lacking.member_of(work.type->owner);
+    lacking.add(fmt::format("membership in role {}, which owns", work.type->owner),
+                "type " + work.type->name.display(context.spec.schema),
+                quote_identifier(work.type->owner));
+  }
+}
+
+void need(PreflightContext& context, const sql::Table& table, std::string_view privilege,
+          const std::vector<std::string>& columns, std::string_view purpose, Lacking& lacking) {
+  const sql::Result may = context.connection.execute(
+      "SELECT bool_or(has_table_privilege(r, c.oid, $3) OR (cardinality($4::text[]) > 0 AND NOT "
+      "EXISTS (SELECT FROM unnest($4::text[]) AS u (name) JOIN pg_attribute AS a "
+      "ON a.attrelid = c.oid AND a.attname = u.name "
+      "WHERE NOT has_column_privilege(r, c.oid, a.attnum, $3)))) "
+      "FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace, "
+      "unnest($5::name[]) AS r WHERE n.nspname = $1 AND c.relname = $2 GROUP BY c.oid",
+      {table.name.schema, table.name.name, std::string(privilege), sql::text_array_literal(columns),
+       lacking.roles()});
+  if (may.rows() == 0 || may.boolean(0, 0)) return;
+  lacking.add(fmt::format("{} ({}) on", privilege, purpose),
+              table.name.display(context.spec.schema),
+              fmt::format("{} ON {}", privilege, table.name.quoted()));
+}
+
+void check_uses(PreflightContext& context, const std::set<const sql::Table*>& read,
+                Lacking& lacking) {
+  if (context.spec.tenant && !context.scope.tables.empty()) {
+    if (const sql::Table* table = context.catalog.table(context.scope.references)) {
+      const std::vector<std::string> column{context.spec.tenant->references_column};
+      // Without SELECT the server checks foreign keys row by row instead of by a join.
+      need(context, *table, "REFERENCES", column, "the foreign keys need it", lacking);
+      need(context, *table, "SELECT", column, "the job reads it", lacking);
+    }
+  }
+  for (const EnsureSpec& ensure : context.spec.ensure) {
+    const sql::Table* table =
+        context.catalog.table(resolve_name(ensure.table, context.spec.schema));
+    if (table == nullptr) continue;
+    std::vector<std::string> columns;
+    for (const auto& [column, value] : ensure.row) columns.push_back(column);
+    need(context, *table, "INSERT", columns, "its rows are ensured", lacking);
+    need(context, *table, "SELECT", ensure.key, "the job reads it", lacking);
+  }
+  for (const sql::Table* table : read) {
+    if (table->name == context.scope.references) continue;
+    const bool ensured = std::any_of(
+        context.spec.ensure.begin(), context.spec.ensure.end(), [&](const EnsureSpec& ensure) {
+          return resolve_name(ensure.table, context.spec.schema) == table->name;
+        });
+    if (!ensured) need(context, *table, "SELECT", {}, "the job reads it", lacking);
+  }
+}
+
+/// Hidden rows would stay as they are without a word, and a foreign key's validation passes over
+/// rows of the referencing table that the role does not see.
+void check_row_security(PreflightContext& context, std::vector<const sql::Table*> tables,
+                        const std::set<const sql::Table*>& read) {
+  tables.insert(tables.end(), read.begin(), read.end());
+  std::vector<std::string> hidden;
+  for (const sql::Table* table : tables) {
+    const std::string label = table->name.display(context.spec.schema);
+    const bool told = std::find(hidden.begin(), hidden.end(), label) != hidden.end();
+    if (table->row_security_active && !told) hidden.push_back(label);
+  }
+  if (hidden.empty()) return;
+  const std::string& role = context.catalog.current_user;
+  context.refuse(
+      "row security",
+      fmt::format("it hides rows of {} from role {}, so some would silently stay as they "
+                  "are, and foreign keys could not be trusted",
+                  named(hidden), role),
+      "run as a role with BYPASSRLS, or as the owner without FORCE ROW LEVEL SECURITY");
+}
+
+}  // namespace
+
+bool check_privileges(PreflightContext& context) {
+  const std::size_t before = context.findings.size();
+  const auto altered = altered_tables(context);
+  const auto read = read_tables(context);
+  Lacking lacking(context);
+  check_owners(context, altered, lacking);
+  check_database(context, lacking);
+  check_schemas(context, altered, read, lacking);
+  check_uses(context, read, lacking);
+  lacking.report();
+  check_row_security(context, altered, read);
+  return context.findings.size() == before;
+}
+
+}  // namespace pgbackfill::planner
