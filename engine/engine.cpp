@@ -1,5 +1,6 @@
 #include "engine/engine.hpp"
 
+#include "engine/coordinator_seat.hpp"
 #include "engine/job.hpp"
 #include "engine/ledger/ledger.hpp"
 #include "engine/retry_policy.hpp"
@@ -9,8 +10,6 @@
 #include "sql/catalog.hpp"
 #include "sql/identifier.hpp"
 
-#include <boost/chrono.hpp>
-#include <boost/thread/thread.hpp>
 #include <fmt/format.h>
 
 #include <chrono>
@@ -19,9 +18,6 @@ namespace pgbackfill::engine {
 namespace {
 
 using planner::Finding;
-
-/// Session advisory lock of the one coordinator of a database ("pgbkfill" in ASCII).
-constexpr std::int64_t kCoordinatorLock = 0x7067626b66696c6c;
 
 void refuse_if_needed(const std::vector<Finding>& findings, const LogSink& log) {
   bool refused = false;
@@ -44,36 +40,6 @@ void refuse_read_only(sql::Connection& connection) {
       "ALTER ROLE {} SET default_transaction_read_only = off, or for this run: "
       "PGOPTIONS='-c default_transaction_read_only=off'",
       state.text(0, 2), state.text(0, 3), sql::quote_identifier(state.text(0, 2))));
-}
-
-/// A run that has just ended, or was killed, keeps the lock until its backend has noticed.
-bool try_coordinator_lock(sql::Connection& connection) {
-  for (int attempt = 0; attempt < 50; ++attempt) {
-    const sql::Result taken = connection.execute("SELECT pg_try_advisory_lock($1::bigint)",
-                                                 {std::to_string(kCoordinatorLock)});
-    if (taken.boolean(0, 0)) return true;
-    boost::this_thread::sleep_for(boost::chrono::milliseconds(20));
-  }
-  return false;
-}
-
-void take_coordinator_lock(sql::Connection& connection) {
-  if (try_coordinator_lock(connection)) return;
-  const sql::Result holder = connection.execute(
-      "SELECT a.pid, coalesce(a.usename, '?'), coalesce(a.application_name, '?'), "
-      "coalesce(host(a.client_addr), 'local'), coalesce(a.backend_start::text, '?') "
-      "FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid) "
-      "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "
-      "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-      "AND l.classid::bigint << 32 | l.objid::bigint = $1::bigint",
-      {std::to_string(kCoordinatorLock)});
-  std::string who = "a session that has ended meanwhile; try again";
-  if (holder.rows() > 0) {
-    who = fmt::format("backend {} (user {}, {}, from {}, since {}); wait for it to end, or stop it",
-                      holder.text(0, 0), holder.text(0, 1), holder.text(0, 2), holder.text(0, 3),
-                      holder.text(0, 4));
-  }
-  throw Refused("another pgbackfill run holds this database: " + who);
 }
 
 /// A server that goes down more often than this during one run needs a person.
@@ -157,13 +123,53 @@ void note(sql::Connection& connection, int job_id, std::string_view level,
   }
 }
 
+/// A server that cannot be reached is told at once; one that was, and is gone again, is waited for.
+sql::Connection connect_first(const sql::ConnectOptions& options, const StopSignal& stop,
+                              const LogSink& log) {
+  try {
+    return sql::Connection(options);
+  } catch (const sql::Error& error) {
+    if (!error.connection_lost() || error.diagnostics().message.starts_with("cannot connect")) {
+      throw;
+    }
+  }
+  return connect_patiently(options, stop, log);
+}
+
+/// Everything up to the job's first step; begun anew when the link is lost meanwhile.
+std::optional<OpenJob> open_patiently(const planner::JobSpec& spec, sql::Connection& connection,
+                                      CoordinatorSeat& seat, ProgressBoard& board,
+                                      const StopSignal& stop, const LogSink& log) {
+  for (int reconnects = 0;; ++reconnects) {
+    try {
+      refuse_if_needed(planner::check_server(connection.server_version()), log);
+      refuse_read_only(connection);
+      seat.take(connection);
+      auto job = open_job(spec, connection, log);
+      if (job) {
+        Ledger ledger(connection);
+        show_where_we_are(*job, ledger, board);
+        note(connection, job->job_id, "info", job->resumed ? "resumed" : "started");
+      }
+      return job;
+    } catch (const sql::Error& error) {
+      const bool lost = error.connection_lost() || !connection.usable();
+      if (!lost || stop.draining() || reconnects >= kMaxReconnects) throw;
+      log(LogLevel::kWarning, fmt::format("{}; beginning again", error.what()));
+      connection = connect_patiently(connection.options(), stop, log);
+    }
+  }
+}
+
 /// Runs the job's steps. When the coordinator's own link is lost (a server restart), takes it up
 /// again from the ledger like a new run would.
 bool run_to_end(const planner::JobSpec& spec, const OpenJob& job, const EngineOptions& options,
-                sql::Connection& connection, ProgressBoard& board, StopSignal& stop,
-                const LogSink& log) {
+                sql::Connection& connection, CoordinatorSeat& seat, ProgressBoard& board,
+                StopSignal& stop, const LogSink& log) {
   for (int reconnects = 0;; ++reconnects) {
+    if (reconnects > 0) connection = connect_patiently(connection.options(), stop, log);
     try {
+      if (reconnects > 0) seat.take(connection);
       const auto lease = stop.watch(connection.canceller());
       JobRunner runner(spec, job.plan, options, job.job_id, connection, board, stop, log);
       const bool complete = runner.run();
@@ -175,10 +181,10 @@ bool run_to_end(const planner::JobSpec& spec, const OpenJob& job, const EngineOp
       if (stop.cancelling() || (stop.draining() && passes)) return false;
       if (!lost || reconnects >= kMaxReconnects) throw;
       log(LogLevel::kWarning, fmt::format("{}; going on from the ledger", error.what()));
-      if (!connection.usable()) {
-        connection = connect_patiently(connection.options(), stop, log);
-        take_coordinator_lock(connection);
-      }
+    } catch (const SeatLost& error) {
+      if (stop.draining()) return false;
+      if (reconnects >= kMaxReconnects) throw;
+      log(LogLevel::kWarning, fmt::format("{}; going on from the ledger", error.what()));
     }
   }
 }
@@ -188,28 +194,25 @@ bool run_to_end(const planner::JobSpec& spec, const OpenJob& job, const EngineOp
 RunReport run_job(const planner::JobSpec& spec, const EngineOptions& options, ProgressBoard& board,
                   StopSignal& stop, const LogSink& log) {
   const auto started = std::chrono::steady_clock::now();
-  sql::Connection connection(session_options(options, spec.schema, SessionRole::kCoordinator, log));
-  refuse_if_needed(planner::check_server(connection.server_version()), log);
-  refuse_read_only(connection);
-  take_coordinator_lock(connection);
-
+  sql::Connection connection = connect_first(
+      session_options(options, spec.schema, SessionRole::kCoordinator, log), stop, log);
   RunReport report;
   planner::JobSpec effective = spec;
   effective.run = options.run;
-  const auto job = open_job(effective, connection, log);
+  const auto seat = std::make_shared<CoordinatorSeat>();
+  EngineOptions seated = options;
+  seated.seat = seat;
+  const auto job = open_patiently(effective, connection, *seat, board, stop, log);
   if (!job) {
     report.outcome = RunOutcome::kAlreadyDone;
     report.finished = true;
     return report;
   }
-  Ledger ledger(connection);
   report.job_id = job->job_id;
   report.resumed = job->resumed;
-  show_where_we_are(*job, ledger, board);
-  note(connection, job->job_id, "info", job->resumed ? "resumed" : "started");
   bool complete = false;
   try {
-    complete = run_to_end(effective, *job, options, connection, board, stop, log);
+    complete = run_to_end(effective, *job, seated, connection, *seat, board, stop, log);
   } catch (const std::exception& error) {
     note(connection, job->job_id, "error", error.what());
     throw;

@@ -8,6 +8,7 @@
 #include "sql/connection.hpp"
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -19,10 +20,14 @@ namespace pgbackfill::engine {
 enum class LogLevel { kInfo, kWarning, kError };
 using LogSink = std::function<void(LogLevel, std::string_view)>;
 
+class CoordinatorSeat;
+
 struct EngineOptions {
   std::string dsn;  ///< empty: PG* environment variables
   planner::RunOptions run;
   std::optional<planner::Stage> until;  ///< last stage to run; nullopt: all
+  /// Whom the sessions that change things work for; run_job sets it.
+  std::shared_ptr<const CoordinatorSeat> seat = nullptr;
 };
 
 /// The job may not start or go on; nothing was changed. `findings` says why (may be empty when

@@ -1,5 +1,6 @@
 #include "engine/session.hpp"
 
+#include "engine/coordinator_seat.hpp"
 #include "engine/retry_policy.hpp"
 #include "sql/identifier.hpp"
 
@@ -43,6 +44,10 @@ sql::ConnectOptions session_options(const EngineOptions& options, std::string_vi
   };
   connect.settings_since = {{140000, "idle_session_timeout", "0"},
                             {170000, "transaction_timeout", "0"}};
+  const bool watches = role == SessionRole::kHorizon || role == SessionRole::kThrottle;
+  if (options.seat && !watches) {
+    connect.on_ready = [seat = options.seat](sql::Connection& session) { seat->join(session); };
+  }
   if (role == SessionRole::kCoordinator) {
     // To start parallel workers for the sweep's count takes longer than to count.
     connect.settings.emplace_back("min_parallel_table_scan_size", "1GB");

@@ -68,6 +68,7 @@ Connection::Connection(ConnectOptions options) : state_(std::make_unique<State>(
   }
   const std::string settings = set_all(wanted);
   if (!settings.empty()) execute(settings);
+  if (state_->options.on_ready) state_->options.on_ready(*this);
 }
 
 Connection::~Connection() = default;

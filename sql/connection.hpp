@@ -17,6 +17,7 @@
 
 namespace pgbackfill::sql {
 
+class Connection;
 class CopyIn;
 class CopyOut;
 
@@ -31,6 +32,9 @@ struct ConnectOptions {
   std::chrono::seconds connect_timeout{10};
   /// Receives notices and warnings of the server (one line each). May be empty.
   std::function<void(std::string_view)> on_notice;
+  /// Called with the session once the settings are in place; what it throws, the constructor
+  /// throws. May be empty.
+  std::function<void(Connection&)> on_ready;
 };
 
 /// Text-format parameters of a statement; nullopt is NULL.
