@@ -136,6 +136,9 @@ sql::Connection connect_first(const sql::ConnectOptions& options, const StopSign
   return connect_patiently(options, stop, log);
 }
 
+/// A stop was asked for before the job was open, and the link is gone as well.
+struct StoppedEarly {};
+
 /// Everything up to the job's first step; begun anew when the link is lost meanwhile.
 std::optional<OpenJob> open_patiently(const planner::JobSpec& spec, sql::Connection& connection,
                                       CoordinatorSeat& seat, ProgressBoard& board,
@@ -154,7 +157,9 @@ std::optional<OpenJob> open_patiently(const planner::JobSpec& spec, sql::Connect
       return job;
     } catch (const sql::Error& error) {
       const bool lost = error.connection_lost() || !connection.usable();
-      if (!lost || stop.draining() || reconnects >= kMaxReconnects) throw;
+      if (!lost) throw;
+      if (stop.draining()) throw StoppedEarly{};
+      if (reconnects >= kMaxReconnects) throw;
       log(LogLevel::kWarning, fmt::format("{}; beginning again", error.what()));
       connection = connect_patiently(connection.options(), stop, log);
     }
@@ -202,7 +207,13 @@ RunReport run_job(const planner::JobSpec& spec, const EngineOptions& options, Pr
   const auto seat = std::make_shared<CoordinatorSeat>();
   EngineOptions seated = options;
   seated.seat = seat;
-  const auto job = open_patiently(effective, connection, *seat, board, stop, log);
+  std::optional<OpenJob> job;
+  try {
+    job = open_patiently(effective, connection, *seat, board, stop, log);
+  } catch (const StoppedEarly&) {
+    report.outcome = RunOutcome::kStopped;
+    return report;
+  }
   if (!job) {
     report.outcome = RunOutcome::kAlreadyDone;
     report.finished = true;
