@@ -90,7 +90,7 @@ TEST_F(Throttled, AQueryPausesAndLetsGoOn) {
   wait_until_shown("paused: throttle_query says 1");
   EXPECT_EQ(pending(), kRows);
   EXPECT_EQ(count("SELECT count(*) FROM pg_stat_activity WHERE application_name = "
-                  "'pgbackfill writer' AND xact_start IS NOT NULL"),
+                  "'pgbackfill writer' AND state LIKE 'idle in transaction%'"),
             0)
       << "a paused writer keeps no transaction open";
   sql("DELETE FROM busy");
