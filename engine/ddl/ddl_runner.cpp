@@ -19,8 +19,11 @@ constexpr int kMaxAttempts = 200;
 
 /// Comparisons of one table in a row that find something to mend.
 constexpr int kMaxComparisons = 50;
-/// Rows mended in one transaction, which locks them.
-constexpr int kRowsPerMend = 500;
+/// Rows mended in one transaction, which locks them: at most, and until their time is known. An
+/// application that runs into a deadlock with it is spared as long as it is over before the
+/// server looks (see step_back_first).
+constexpr std::int64_t kMostRowsPerMend = 500;
+constexpr std::int64_t kFirstRowsPerMend = 50;
 
 bool violates_not_null(const sql::Error& error) {
   return error.sqlstate() == "23514" || error.sqlstate() == "23502";
@@ -58,7 +61,8 @@ DdlRunner::DdlRunner(const planner::JobSpec& spec, const EngineOptions& options,
       stop_(stop),
       log_(log),
       session_(session_options(options, schema, SessionRole::kCoordinator, log), stop, log),
-      backoff_(milliseconds(100), milliseconds(5000), std::random_device{}()) {}
+      backoff_(milliseconds(100), milliseconds(5000), std::random_device{}()),
+      mend_sizer_(options.run.batch_time, options.run.batch_rows) {}
 
 StepOutcome DdlRunner::run(const planner::Step& step, bool may_sweep) {
   attempts_ = 0;
@@ -146,9 +150,9 @@ bool DdlRunner::reconcile(const planner::Step& step) {
           "them behind the triggers (session_replication_role = replica?). Find it and run again",
           step.table, kMaxComparisons));
     }
-    for (int first = 0; first < found.rows(); first += kRowsPerMend) {
+    for (int first = 0; first < found.rows();) {
       if (stop_.draining()) return false;
-      mended += mend(step, found, first, std::min(found.rows(), first + kRowsPerMend));
+      first = mend(step, found, first, mended);
     }
   }
   if (mended == 0) return true;
@@ -158,8 +162,11 @@ bool DdlRunner::reconcile(const planner::Step& step) {
 }
 
 /// One transaction, its count in the ledger.
-std::int64_t DdlRunner::mend(const planner::Step& step, const sql::Result& found, int first,
-                             int end) {
+int DdlRunner::mend(const planner::Step& step, const sql::Result& found, int first,
+                    std::int64_t& mended) {
+  const std::int64_t most =
+      std::min(mend_sizer_.rows(), mends_ == 0 ? kFirstRowsPerMend : kMostRowsPerMend);
+  const int end = static_cast<int>(std::min<std::int64_t>(found.rows(), first + most));
   sql::Params keys;
   for (int column = 0; column < found.columns(); ++column) {
     std::vector<std::string> values;
@@ -169,11 +176,16 @@ std::int64_t DdlRunner::mend(const planner::Step& step, const sql::Result& found
   sql::Connection& connection = session_.get();
   sql::Transaction transaction(connection);
   step_back_first(connection);
+  const auto started = std::chrono::steady_clock::now();
   const std::int64_t rows = connection.execute(step.sql.at(1), keys).affected();
   Ledger(connection).add_step_rows(job_id_, step.id, rows);
   transaction.commit();
+  mend_sizer_.measured(end - first, std::chrono::duration_cast<std::chrono::microseconds>(
+                                        std::chrono::steady_clock::now() - started));
+  ++mends_;
   sync_point(SyncPoint::kStaleMended);
-  return rows;
+  mended += rows;
+  return end;
 }
 
 void DdlRunner::load_lookup(const planner::Step& step) {

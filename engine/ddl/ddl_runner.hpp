@@ -1,5 +1,6 @@
 #pragma once
 
+#include "engine/backfill/batch_sizer.hpp"
 #include "engine/engine.hpp"
 #include "engine/ledger/ledger.hpp"
 #include "engine/retry_policy.hpp"
@@ -36,7 +37,8 @@ class DdlRunner {
   StepOutcome carry_out(const planner::Step& step);
   void load_lookup(const planner::Step& step);
   bool reconcile(const planner::Step& step);
-  std::int64_t mend(const planner::Step& step, const sql::Result& found, int first, int end);
+  /// Rows of `found` from `first` on; returns up to where.
+  int mend(const planner::Step& step, const sql::Result& found, int first, std::int64_t& mended);
   bool retry(const sql::Error& error, const planner::Step& step);
   void outlast_vacuum(const planner::Step& step);
 
@@ -46,6 +48,8 @@ class DdlRunner {
   LogSink log_;
   Session session_;
   Backoff backoff_;
+  BatchSizer mend_sizer_;
+  int mends_ = 0;
   int attempts_ = 0;
 };
 
