@@ -1,8 +1,9 @@
 #pragma once
 
+#include "planner/typed_lists.hpp"
+
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -64,13 +65,6 @@ struct TableSpec {
   Position position;
 };
 
-struct EnsureSpec {
-  std::string table;
-  std::vector<std::string> key;
-  std::vector<std::pair<std::string, std::string>> row;  ///< column, value as text, in file order
-  Position position;
-};
-
 struct TenantSpec {
   std::string column = "org_id";
   std::string type = "uuid";
@@ -91,22 +85,6 @@ struct LookupSpec {
   std::vector<std::pair<std::string, std::string>> entries;  ///< key, value; keys distinct
   std::vector<int> lines;                                    ///< line in the CSV of each entry
   Position position;                                         ///< in the migration file
-};
-
-struct EnumSpec {
-  std::string type;
-  std::vector<std::string> values;
-  std::map<std::string, std::string> map;
-  std::map<std::string, std::string> unmap;
-  std::optional<std::string> on_unmapped;  ///< nullopt: fail
-  bool strict_order = true;
-  Position position;
-};
-
-struct ConvertSpec {
-  std::vector<std::string> columns;
-  std::string type;
-  Position position;
 };
 
 enum class MethodChoice { kAuto, kCopy, kUpdate, kCatalog };
@@ -154,17 +132,15 @@ struct RunOptions {
 };
 
 /// A migration file, read and checked in itself (not yet against a database).
-struct JobSpec {
+/// The lists hold what the other operations read (planner/operations).
+struct JobSpec : TypedLists {
   std::string file;
   std::string dsn;  ///< [database] dsn; may hold a password, never printed or stored
   std::string schema = "public";
   RunOptions run;
-  std::vector<EnsureSpec> ensure;
   std::optional<TenantSpec> tenant;  ///< may be absent when only enums are converted
   std::vector<LookupSpec> lookups;
   std::vector<TableSpec> tables;
-  std::vector<EnumSpec> enums;
-  std::vector<ConvertSpec> converts;
 
   const LookupSpec* lookup(std::string_view name) const;
 };

@@ -6,7 +6,6 @@
 
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace pgbackfill::planner {
@@ -25,38 +24,17 @@ struct TableWork {
   bool by_catalog = false;              ///< ADD COLUMN … DEFAULT does all rows at once
 };
 
-struct EnumColumnWork {
-  const sql::Table* table = nullptr;
-  const sql::Column* column = nullptr;
-  std::string label;                         ///< of the table
-  std::string shadow;                        ///< name of the new column until the swap
-  std::string old_name;                      ///< name of the old column after the swap
-  std::optional<std::string> default_label;  ///< the old default, when it is a plain label
-  bool default_understood = true;            ///< no default, NULL, or a plain label
-};
-
-/// How an enum type gets its labels.
-enum class EnumPath {
-  kNone,    ///< it has them
-  kRename,  ///< RENAME VALUE and ADD VALUE: no row is touched
-  kShadow,  ///< a new type, shadow columns and a swap
-};
-
-struct EnumWork {
-  const EnumSpec* spec = nullptr;
-  const sql::EnumType* type = nullptr;
-  EnumPath path = EnumPath::kNone;
-  std::vector<std::pair<std::string, std::string>> remap;  ///< every mapped label of the catalog
-  std::vector<std::string> unmapped;  ///< labels of the catalog that nothing maps into the new list
-  std::vector<EnumColumnWork> columns;
-  sql::QualifiedName shadow_type;
-  sql::QualifiedName old_type;  ///< what the type is called after the swap
+/// A value that one operation is going to insert, for those that look whether it will be there.
+struct ComingValue {
+  sql::QualifiedName table;
+  std::string column;
+  std::string value;
 };
 
 /// The migration file against the database: what there is to do, before how.
-struct Scope {
+/// The lists hold what the other operations find.
+struct Scope : TypedLists {
   std::vector<TableWork> tables;
-  std::vector<EnumWork> enums;
   std::vector<std::string> notes;
   sql::QualifiedName references;  ///< empty without [tenant]
 };

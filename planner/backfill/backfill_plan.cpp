@@ -1,20 +1,15 @@
+#include "planner/backfill/backfill_drafts.hpp"
 #include "planner/backfill/batch_sql.hpp"
-#include "planner/backfill/dependencies.hpp"
+#include "planner/operations/operation.hpp"
 #include "planner/plan/step_builder.hpp"
-#include "planner/spec_resolution.hpp"
-#include "planner/sql_type.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <set>
 
 namespace pgbackfill::planner {
 namespace {
-
-using sql::quote_identifier;
 
 constexpr int kFirstTidRangeScanVersion = 140000;
 /// From this pg_stats.correlation on, neighbours in the heap share the index's cached pages.
@@ -22,103 +17,7 @@ constexpr double kClusteredCorrelation = 0.95;
 /// Rows of a page where the server has no statistics yet; only orders and displays.
 constexpr double kRowsPerBlockGuess = 50;
 
-/// One physical table while its assignments are gathered.
-struct Draft {
-  const sql::Table* leaf = nullptr;
-  TableBackfill backfill;
-  bool data_path = false;
-};
-
-/// Drafts by name; a std::map keeps references valid and the order stable.
-using Drafts = std::map<sql::QualifiedName, Draft>;
-
-Draft& draft_of(Drafts& drafts, const sql::Table& leaf) {
-  Draft& draft = drafts[leaf.name];
-  draft.leaf = &leaf;
-  return draft;
-}
-
-std::string input_type(const sql::Table& table, const std::string& column) {
-  const sql::Column* found = table.column(column);
-  return found == nullptr ? "" : found->type;
-}
-
-/// What a row gets for which source_expression() is NULL. A parent's expression holds its constant
-/// already, for only the expression can tell a parent without a value from a missing one.
-Otherwise otherwise_of_null(const ValueSource& source) {
-  const bool held =
-      source.kind == SourceKind::kParent && source.otherwise.kind == Otherwise::Kind::kConstant;
-  return held ? Otherwise{} : source.otherwise;
-}
-
-Assignment tenant_assignment(const PlanContext& context, const TableWork& work) {
-  const ValueSource& source = *work.source;
-  Assignment assignment;
-  assignment.column = context.spec.tenant->column;
-  assignment.type = work.column == nullptr ? context.tenant_type : work.column->type;
-  assignment.expression = source_expression(context, work);
-  assignment.pending = fmt::format("t.{} IS NULL", quote_identifier(assignment.column));
-  switch (source.kind) {
-    case SourceKind::kConstant:
-      assignment.resolve = ResolveKind::kConstant;
-      assignment.constant = source.constant;
-      return assignment;
-    case SourceKind::kLookup:
-      assignment.resolve = ResolveKind::kLookup;
-      assignment.lookup = source.lookup;
-      break;
-    case SourceKind::kParent:
-    case SourceKind::kSql:
-      assignment.resolve = ResolveKind::kServer;
-      break;
-  }
-  assignment.otherwise = otherwise_of_null(source);
-  if (source.kind != SourceKind::kSql) {
-    assignment.input = source.key;
-    assignment.input_type = input_type(*work.table, source.key);
-  }
-  return assignment;
-}
-
-Assignment shadow_assignment(const EnumWork& work, const EnumColumnWork& column) {
-  Assignment assignment;
-  assignment.column = column.shadow;
-  assignment.type = work.shadow_type.quoted();
-  assignment.resolve = ResolveKind::kRemap;
-  assignment.remap = work.remap;
-  assignment.input = column.column->name;
-  assignment.input_type = work.type->name.quoted();
-  assignment.expression = remap_expression(work, column, "t");
-  assignment.pending =
-      fmt::format("t.{} IS NOT NULL AND t.{} IS NULL", quote_identifier(assignment.input),
-                  quote_identifier(assignment.column));
-  return assignment;
-}
-
-Drafts gather(const PlanContext& context) {
-  Drafts drafts;
-  for (const TableWork& work : context.scope.tables) {
-    if (!work.needs_value) continue;
-    for (const sql::Table* leaf : physical_tables(context.catalog, *work.table)) {
-      Draft& draft = draft_of(drafts, *leaf);
-      draft.backfill.assignments.push_back(tenant_assignment(context, work));
-      draft.data_path = draft.data_path || !work.by_catalog;
-    }
-  }
-  for (const EnumWork& work : context.scope.enums) {
-    if (work.path != EnumPath::kShadow) continue;
-    for (const EnumColumnWork& column : work.columns) {
-      for (const sql::Table* leaf : physical_tables(context.catalog, *column.table)) {
-        Draft& draft = draft_of(drafts, *leaf);
-        draft.backfill.assignments.push_back(shadow_assignment(work, column));
-        draft.data_path = true;
-      }
-    }
-  }
-  return drafts;
-}
-
-void choose_method(PlanContext& context, Draft& draft, const std::string& label) {
+void choose_method(PlanContext& context, BackfillDraft& draft, const std::string& label) {
   const MethodChoice choice = context.spec.run.method;
   if (!draft.data_path) {
     draft.backfill.method = Method::kCatalog;
@@ -131,11 +30,11 @@ void choose_method(PlanContext& context, Draft& draft, const std::string& label)
   }
 }
 
-void choose_order(PlanContext& context, Draft& draft, const std::string& label) {
+void choose_order(PlanContext& context, BackfillDraft& draft, const std::string& label) {
   TableBackfill& backfill = draft.backfill;
   if (const sql::Index* key = draft.leaf->row_key()) {
     for (const std::string& name : key->columns) {
-      backfill.key.push_back({name, input_type(*draft.leaf, name)});
+      backfill.key.push_back({name, column_type(*draft.leaf, name)});
     }
   }
   const bool has_key = !backfill.key.empty();
@@ -172,86 +71,13 @@ std::string backfill_title(const TableBackfill& backfill) {
                      to_string(backfill.order));
 }
 
-struct Placed {
-  int level = 0;
-  std::vector<std::string> after;
-};
-
-/// By leaf: where its backfill stands and what it waits for.
-std::map<sql::QualifiedName, Placed> place(const PlanContext& context) {
-  std::map<sql::QualifiedName, Placed> places;
-  const Dependencies dependencies(context.spec, context.scope);
-  const auto& tables = context.scope.tables;
-  for (std::size_t i = 0; i < tables.size(); ++i) {
-    Placed placed{dependencies.level(i), {}};
-    for (const std::size_t other : dependencies.of(i)) {
-      if (!tables[other].needs_value) continue;
-      const auto ids = backfill_ids(context, *tables[other].table);
-      placed.after.insert(placed.after.end(), ids.begin(), ids.end());
-    }
-    for (const sql::Table* leaf : physical_tables(context.catalog, *tables[i].table)) {
-      places[leaf->name] = placed;
-    }
-  }
-  return places;
-}
-
 }  // namespace
 
-std::string source_expression(const PlanContext& context, const TableWork& work) {
-  const ValueSource& source = *work.source;
-  const std::string& type = work.column == nullptr ? context.tenant_type : work.column->type;
-  const std::string key = "t." + quote_identifier(source.key);
-  switch (source.kind) {
-    case SourceKind::kConstant:
-      return constant_expression(source.constant, type);
-    case SourceKind::kLookup: {
-      const std::string key_type = lookup_key_type(context.scope, source.lookup);
-      const bool cast = key_type == "text" && input_type(*work.table, source.key) != "text";
-      return fmt::format("(SELECT l.value FROM {} AS l WHERE l.key = {}{})",
-                         ledger_name("lookup", source.lookup).quoted(), key, cast ? "::text" : "");
-    }
-    case SourceKind::kParent: {
-      const auto name = resolve_name(source.parent, context.spec.schema);
-      const sql::Table* parent = context.catalog.table(name);
-      const std::string& tenant = context.spec.tenant->column;
-      const auto primary =
-          parent == nullptr ? std::nullopt : parent_key(*work.table, source.key, *parent);
-      const sql::Column* value = parent == nullptr ? nullptr : parent->column(tenant);
-      const bool cast = value != nullptr && value->type != type;
-      const std::string found =
-          fmt::format("p.{}{}", quote_identifier(tenant), cast ? "::" + type : "");
-      const std::string id = "p." + quote_identifier(primary.value_or(""));
-      if (source.otherwise.kind != Otherwise::Kind::kConstant) {
-        return fmt::format("(SELECT {} FROM {} AS p WHERE {} = {})", found, name.quoted(), id, key);
-      }
-      // A parent that is there but has no organization yet is no reason to take the constant.
-      return fmt::format(
-          "(SELECT CASE WHEN {} IS NULL THEN {} ELSE {} END FROM (SELECT) AS one "
-          "LEFT JOIN {} AS p ON {} = {})",
-          id, constant_expression(source.otherwise.constant, type), found, name.quoted(), id, key);
-    }
-    case SourceKind::kSql:
-      // Lets the expression name columns bare or with the table's own name.
-      return fmt::format("((SELECT ({}) FROM (SELECT t.*) AS {})::{})", source.expression,
-                         quote_identifier(work.table->name.name), type);
-  }
-  return "NULL";
-}
-
-std::string filled_expression(const PlanContext& context, const TableWork& work) {
-  const std::string expression = source_expression(context, work);
-  const Otherwise otherwise = otherwise_of_null(*work.source);
-  if (otherwise.kind != Otherwise::Kind::kConstant) return expression;
-  const std::string& type = work.column == nullptr ? context.tenant_type : work.column->type;
-  return fmt::format("COALESCE({}, {})", expression, constant_expression(otherwise.constant, type));
-}
-
 void plan_backfill(PlanContext& context) {
-  Drafts drafts = gather(context);
-  const auto places = place(context);
+  BackfillDrafts drafts;
+  for (const Operation* operation : operations()) operation->backfill(context, drafts);
   std::vector<std::pair<int, Step>> steps;
-  for (auto& [name, draft] : drafts) {
+  for (auto& [name, draft] : drafts.all()) {
     const std::string label = name.display(context.spec.schema);
     draft.backfill.table = name;
     draft.backfill.blocks = draft.leaf->blocks;
@@ -270,12 +96,8 @@ void plan_backfill(PlanContext& context) {
     step.title = backfill_title(draft.backfill);
     step.sql = batch_statements(draft.backfill);
     step.backfill = draft.backfill;
-    int level = 0;
-    if (const auto found = places.find(name); found != places.end()) {
-      level = found->second.level;
-      step.after = found->second.after;
-    }
-    steps.emplace_back(level, std::move(step));
+    step.after = draft.after;
+    steps.emplace_back(draft.level, std::move(step));
   }
   std::stable_sort(steps.begin(), steps.end(), [](const auto& a, const auto& b) {
     if (a.first != b.first) return a.first < b.first;

@@ -1,14 +1,15 @@
 #include "planner/file/migration_file.hpp"
 
 #include "planner/file/lookup_file.hpp"
-#include "planner/file/migration_rules.hpp"
-#include "planner/file/migration_sections.hpp"
+#include "planner/file/run_section.hpp"
 #include "planner/file/text_file.hpp"
 #include "planner/file/toml_document.hpp"
 #include "planner/file/toml_section.hpp"
+#include "planner/operations/operation.hpp"
 #include "planner/spec_resolution.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -34,24 +35,27 @@ std::string joined(const std::vector<SpecError>& errors) {
   return text;
 }
 
-// Reads every table of [[key]] with `read`.
-template <typename Spec>
-void read_each(const TomlSection& file, std::string_view key,
-               Spec (*read)(const TomlValue&, std::vector<SpecError>&), std::vector<Spec>& into) {
-  const TomlValue* value = file.find(key);
+void read_section(const TomlSection& file, const Operation& operation, const SectionKey& key,
+                  JobSpec& spec) {
+  const TomlValue* value = file.find(key.name);
   if (value == nullptr) return;
-  if (value->kind == Kind::kTable) {
-    file.report(value->position,
-                fmt::format("write [[{}]], not [{}]: there may be several", key, key));
-    into.push_back(read(*value, file.errors()));
+  if (!key.repeated) {
+    static_cast<void>(file.find(key.name, Kind::kTable));  // reports another kind
+    operation.read(key.name, *value, spec, file.errors());
     return;
   }
-  if (file.find(key, Kind::kArray) == nullptr) return;
+  if (value->kind == Kind::kTable) {
+    file.report(value->position,
+                fmt::format("write [[{0}]], not [{0}]: there may be several", key.name));
+    operation.read(key.name, *value, spec, file.errors());
+    return;
+  }
+  if (file.find(key.name, Kind::kArray) == nullptr) return;
   for (const TomlValue& element : value->elements) {
     if (element.kind == Kind::kTable) {
-      into.push_back(read(element, file.errors()));
+      operation.read(key.name, element, spec, file.errors());
     } else {
-      file.report(element.position, fmt::format("[[{}]] must be a table, not {}", key,
+      file.report(element.position, fmt::format("[[{}]] must be a table, not {}", key.name,
                                                 article_and_kind(element.kind)));
     }
   }
@@ -73,30 +77,37 @@ void read_database(const TomlValue& value, JobSpec& spec, std::vector<SpecError>
   spec.schema = database.text("schema").value_or(spec.schema);
 }
 
+/// "[[table]], [[enum]] or [[ensure]]": what a file may ask for.
+std::string repeated_sections() {
+  std::vector<std::string> names;
+  for (const Operation* operation : operations()) {
+    for (const SectionKey& key : operation->sections()) {
+      if (key.repeated) names.push_back(fmt::format("[[{}]]", key.name));
+    }
+  }
+  const std::string last = std::move(names.back());
+  names.pop_back();
+  return fmt::format("{} or {}", fmt::join(names, ", "), last);
+}
+
 void read_document(const TomlValue& document, JobSpec& spec, std::vector<SpecError>& errors) {
-  const TomlSection file(
-      document, "",
-      {"version", "database", "run", "ensure", "tenant", "lookup", "table", "enum", "convert"},
-      errors);
+  std::vector<std::string> known{"version", "database", "run"};
+  for (const Operation* operation : operations()) {
+    for (const SectionKey& key : operation->sections()) known.emplace_back(key.name);
+  }
+  const TomlSection file(document, "", std::move(known), errors);
   const std::size_t before = errors.size();
   read_version(file);
   if (const auto* value = file.find("database", Kind::kTable)) read_database(*value, spec, errors);
   if (const auto* value = file.find("run", Kind::kTable)) spec.run = read_run(*value, errors);
-  if (const auto* value = file.find("tenant", Kind::kTable)) {
-    spec.tenant = read_tenant(*value, errors);
-  } else if (file.has("tenant")) {
-    spec.tenant.emplace().value.emplace();  // reported; must not be missed a second time
+  for (const Operation* operation : operations()) {
+    for (const SectionKey& key : operation->sections()) read_section(file, *operation, key, spec);
   }
-  read_each(file, "ensure", read_ensure, spec.ensure);
-  read_each(file, "lookup", read_lookup, spec.lookups);
-  read_each(file, "table", read_table, spec.tables);
-  read_each(file, "enum", read_enum, spec.enums);
-  read_each(file, "convert", read_convert, spec.converts);
-  const bool nothing =
-      spec.ensure.empty() && spec.tables.empty() && spec.enums.empty() && spec.converts.empty();
-  if (nothing && errors.size() == before) {
-    file.report(file.position(),
-                "asks for nothing: add [[table]], [[enum]], [[convert]] or [[ensure]]");
+  const bool asked =
+      std::any_of(operations().begin(), operations().end(),
+                  [&](const Operation* operation) { return operation->asked(spec); });
+  if (!asked && errors.size() == before) {
+    file.report(file.position(), fmt::format("asks for nothing: add {}", repeated_sections()));
   }
 }
 
@@ -129,7 +140,7 @@ JobSpec read_migration_file(const std::filesystem::path& path) {
   if (!errors.empty()) throw SpecErrors(std::move(errors));
   document.position = {spec.file, 1, 1};
   read_document(document, spec, errors);
-  check_rules(spec, errors);
+  for (const Operation* operation : operations()) operation->check_rules(spec, errors);
 
   std::vector<SpecError> lookup_errors;
   const std::string tenant_column = spec.tenant ? spec.tenant->column : TenantSpec{}.column;

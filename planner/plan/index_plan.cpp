@@ -123,16 +123,4 @@ void add_index_steps(PlanContext& context, const IndexRequest& request) {
   }
 }
 
-void plan_indexes(PlanContext& context) {
-  for (const TableWork& work : context.scope.tables) {
-    for (const IndexSpec& index :
-         wanted_indexes(*context.spec.tenant, work, context.scope.references)) {
-      const sql::Index* existing = work.table->index(index.name);
-      if (existing != nullptr && existing->valid) continue;
-      add_index_steps(context, {work.table, work.label, index.name, false,
-                                fmt::format("({})", quoted_list(index.columns))});
-    }
-  }
-}
-
 }  // namespace pgbackfill::planner

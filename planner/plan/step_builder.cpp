@@ -42,6 +42,11 @@ sql::QualifiedName ledger_function(std::string_view kind, const sql::QualifiedNa
   return ledger_name(kind, rest);
 }
 
+std::string column_type(const sql::Table& table, const std::string& column) {
+  const sql::Column* found = table.column(column);
+  return found == nullptr ? "" : found->type;
+}
+
 std::string join(const std::vector<std::string>& parts, std::string_view separator) {
   return fmt::format("{}", fmt::join(parts, separator));
 }

@@ -10,6 +10,13 @@
 
 namespace pgbackfill::planner {
 
+/// A column that the job fills anew, by the name that it has in the end.
+struct NewColumn {
+  const sql::Table* table = nullptr;
+  std::string label;  ///< of the table
+  std::string name;
+};
+
 /// What the parts of make_plan() share. `plan` grows stage by stage.
 struct PlanContext {
   const JobSpec& spec;
@@ -18,6 +25,8 @@ struct PlanContext {
   Scope scope;
   std::string tenant_type;  ///< as the server spells it; empty without [tenant]
   Plan plan;
+  /// Columns that have no statistics of their own until somebody collects them.
+  std::vector<NewColumn> new_columns;
 };
 
 /// A step with its id, "stage:subject:what[:detail]"; `subject` is a table's label or a type.
@@ -36,6 +45,9 @@ sql::QualifiedName ledger_name(std::string_view kind, std::string_view rest);
 /// (a_b, c) and (a, b_c) apart.
 sql::QualifiedName ledger_function(std::string_view kind, const sql::QualifiedName& table,
                                    std::string_view detail = {});
+
+/// The column's type as SQL; empty when there is no such column.
+std::string column_type(const sql::Table& table, const std::string& column);
 
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 void append(std::vector<std::string>& list, std::vector<std::string> more);
@@ -85,10 +97,6 @@ struct NotNullRequest {
 };
 void add_not_null_steps(PlanContext& context, const NotNullRequest& request);
 
-/// The fill trigger of expand, on updates too: from the NOT NULL check on, a row that was set aside
-/// must get its value in the statement that mends it.
-void add_fill_on_update(PlanContext& context, const TableWork& work);
-
 /// What the index steps need to know of an index.
 struct IndexRequest {
   const sql::Table* table = nullptr;
@@ -100,27 +108,9 @@ struct IndexRequest {
 };
 void add_index_steps(PlanContext& context, const IndexRequest& request);
 
-// The stages, each appending its steps to context.plan.
-void plan_ensure(PlanContext& context);
-void plan_tenant_expand(PlanContext& context);
-void plan_enum_expand(PlanContext& context);
+/// The backfill of every table that the operations drafted, in the order of their dependencies.
 void plan_backfill(PlanContext& context);
-void plan_enforce(PlanContext& context);
-void plan_foreign_keys(PlanContext& context);
-void plan_indexes(PlanContext& context);
-void plan_enum_enforce(PlanContext& context);
-void plan_enum_indexes(PlanContext& context);
-void plan_enum_finish(PlanContext& context);
-void plan_enum_rename(PlanContext& context, const EnumWork& work);
 
-/// The value of a source as a scalar expression over the row t, without `otherwise` except for the
-/// constant of a parent.
-std::string source_expression(const PlanContext& context, const TableWork& work);
-/// The same with `otherwise` where it is a constant.
-std::string filled_expression(const PlanContext& context, const TableWork& work);
-/// The new label of an enum column of the row `row`, as an expression of the new type.
-std::string remap_expression(const EnumWork& work, const EnumColumnWork& column,
-                             std::string_view row);
 std::string constant_expression(std::string_view value, std::string_view type);
 
 }  // namespace pgbackfill::planner

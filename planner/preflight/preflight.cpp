@@ -1,14 +1,15 @@
 #include "planner/preflight/preflight.hpp"
 
+#include "planner/operations/operation.hpp"
+#include "planner/preflight/needs.hpp"
 #include "planner/preflight/preflight_context.hpp"
-#include "planner/spec_resolution.hpp"
 #include "planner/sql_type.hpp"
 #include "sql/statements.hpp"
 
 #include <fmt/format.h>
 
 #include <cctype>
-#include <set>
+#include <utility>
 
 namespace pgbackfill::planner {
 namespace {
@@ -26,16 +27,6 @@ void check_session(PreflightContext& context) {
   if (catalog.pooled) {
     context.refuse(database, "a transaction pooler stands between pgbackfill and the server",
                    "connect to the server directly, or through a session pool");
-  }
-}
-
-void check_converts(PreflightContext& context) {
-  for (const ConvertSpec& convert : context.spec.converts) {
-    context.refuse(fmt::format("{}", fmt::join(convert.columns, ", ")),
-                   "[[convert]] is read but not carried out by this version",
-                   fmt::format("convert the columns to {} first, and take the section out of the "
-                               "migration file",
-                               convert.type));
   }
 }
 
@@ -65,27 +56,6 @@ void check_triggers(PreflightContext& context, const sql::Table& table, const st
                fmt::format("its triggers run for every row that the backfill writes: {}",
                            fmt::join(table.triggers, ", ")),
                "see that they are cheap and do nothing that a change of value should not");
-}
-
-/// Tables of the job, roots of partitioned ones, each with whether its rows are rewritten.
-std::vector<std::pair<const sql::Table*, bool>> tables_of(const PreflightContext& context) {
-  std::vector<std::pair<const sql::Table*, bool>> tables;
-  const auto add = [&](const sql::Table* table, bool rewritten) {
-    for (auto& [known, writes] : tables) {
-      if (known != table) continue;
-      writes = writes || rewritten;
-      return;
-    }
-    tables.emplace_back(table, rewritten);
-  };
-  for (const TableWork& work : context.scope.tables) {
-    add(work.table, work.needs_value && !work.by_catalog);
-  }
-  for (const EnumWork& work : context.scope.enums) {
-    if (work.path != EnumPath::kShadow) continue;
-    for (const EnumColumnWork& column : work.columns) add(column.table, true);
-  }
-  return tables;
 }
 
 void check_partitions(PreflightContext& context, const sql::Table& table,
@@ -122,46 +92,13 @@ void check_publications(PreflightContext& context, const sql::Table& table, bool
                "add the column on the subscribers first, and fill it there");
 }
 
-void check_tables(PreflightContext& context) {
-  for (const auto& [table, rewritten] : tables_of(context)) {
+void check_tables(PreflightContext& context, const Needs& needs) {
+  for (const auto& [table, rewritten] : needs.altered) {
     const std::string label = table->name.display(context.spec.schema);
     if (!check_kind(context, *table, label)) continue;
     check_partitions(context, *table, label);
     check_publications(context, *table, rewritten, label);
     if (rewritten) check_triggers(context, *table, label);
-  }
-}
-
-/// The server computes generated columns after the triggers that must compute the value.
-void check_input(PreflightContext& context, const TableWork& work) {
-  if (!work.needs_value || work.source == nullptr || work.source->key.empty()) return;
-  const sql::Column* input = work.table->column(work.source->key);
-  if (input == nullptr || !input->generated) return;
-  context.refuse(work.label + "." + input->name,
-                 "its value is generated, and not known yet when a trigger gives a new row its "
-                 "organization",
-                 "name a column that it is computed from, or use sql with its expression");
-}
-
-void check_tenant_columns(PreflightContext& context) {
-  for (const TableWork& work : context.scope.tables) {
-    check_input(context, work);
-    if (work.column == nullptr || !work.needs_value) continue;
-    const std::string object = work.label + "." + work.column->name;
-    if (work.column->generated || work.column->identity) {
-      context.refuse(object,
-                     fmt::format("the column exists and is {}, so it cannot be given values",
-                                 work.column->generated ? "generated" : "an identity column"),
-                     "drop it or rename it, or leave the table out");
-    }
-    for (const sql::Index& index : work.table->indexes) {
-      if (!index_uses(index, work.column->name)) continue;
-      context.warn(object,
-                   fmt::format("index {} holds it, so every row that is filled is written to all "
-                               "indexes of the table",
-                               index.name),
-                   "drop the index before the run; the job builds the indexes at its end");
-    }
   }
 }
 
@@ -192,15 +129,13 @@ std::vector<Finding> preflight(const JobSpec& spec, const sql::Catalog& catalog,
   context.findings = check_server(catalog.server_version);
   if (!context.findings.empty()) return context.findings;
   if (spec.tenant) context.tenant_type = normalise_type(spec.tenant->type);
+  Needs needs;
+  for (const Operation* operation : operations()) operation->need(context, needs);
   check_session(context);
-  if (!check_privileges(context)) return context.findings;
+  if (!check_privileges(context, needs)) return context.findings;
   check_throttle(context);
-  check_converts(context);
-  check_tables(context);
-  check_tenant_columns(context);
-  check_names(context);
-  check_enums(context);
-  check_data(context);
+  check_tables(context, needs);
+  for (const Operation* operation : operations()) operation->preflight(context);
   return context.findings;
 }
 

@@ -9,6 +9,8 @@
 
 namespace pgbackfill::planner {
 
+struct Needs;
+
 /// What the parts of preflight() share. Each part appends to `findings`.
 struct PreflightContext {
   const JobSpec& spec;
@@ -28,14 +30,14 @@ struct PreflightContext {
 
 /// What the role may do and see, as one finding with the statements that would mend it. False
 /// when something is lacking, so that the rest cannot be looked at.
-bool check_privileges(PreflightContext& context);
+bool check_privileges(PreflightContext& context, const Needs& needs);
 /// What the throttle is to watch can be seen, and its query runs.
 void check_throttle(PreflightContext& context);
-/// Names the job wants to give: indexes, foreign keys, and its own helpers.
-void check_names(PreflightContext& context);
-/// Labels, columns and dependents of the enum types.
-void check_enums(PreflightContext& context);
-/// What only the rows can tell.
-void check_data(PreflightContext& context);
+
+/// What holds a relation name in a schema: "an index of table …", "another relation"; empty when
+/// it is free.
+std::string holder_of(const PreflightContext& context, const sql::QualifiedName& name);
+/// Something stands under a name that the job gives to its own helpers.
+void refuse_leftover(PreflightContext& context, const std::string& object, const std::string& what);
 
 }  // namespace pgbackfill::planner

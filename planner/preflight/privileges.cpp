@@ -1,15 +1,13 @@
+#include "planner/preflight/needs.hpp"
 #include "planner/preflight/preflight_context.hpp"
-#include "planner/spec_resolution.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <set>
 #include <string_view>
-#include <utility>
 
 namespace pgbackfill::planner {
 namespace {
@@ -72,7 +70,7 @@ class Lacking {
 };
 
 /// Tables that the job alters, leaves of partitioned ones among them.
-std::vector<const sql::Table*> altered_tables(const PreflightContext& context) {
+std::vector<const sql::Table*> altered_tables(const PreflightContext& context, const Needs& needs) {
   std::vector<const sql::Table*> tables;
   const auto add = [&](const sql::Table* table) {
     if (table == nullptr || std::find(tables.begin(), tables.end(), table) != tables.end()) return;
@@ -82,64 +80,7 @@ std::vector<const sql::Table*> altered_tables(const PreflightContext& context) {
     add(table);
     for (const sql::QualifiedName& leaf : table->leaves) add(context.catalog.table(leaf));
   };
-  for (const TableWork& work : context.scope.tables) add_all(work.table);
-  for (const EnumWork& work : context.scope.enums) {
-    if (work.path != EnumPath::kShadow) continue;
-    for (const EnumColumnWork& column : work.columns) add_all(column.table);
-  }
-  return tables;
-}
-
-std::string_view last_word(std::string_view text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) {
-    text.remove_suffix(1);
-  }
-  if (!text.empty() && text.back() == ',') return ",";
-  std::size_t begin = text.size();
-  while (begin > 0 && std::isalpha(static_cast<unsigned char>(text[begin - 1]))) --begin;
-  return text.substr(begin);
-}
-
-bool same_word(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    return std::tolower(static_cast<unsigned char>(x)) ==
-           std::tolower(static_cast<unsigned char>(y));
-  });
-}
-
-/// The expression has the table in a FROM clause, as far as a look at its text can tell.
-bool reads_from(std::string_view expression, const sql::QualifiedName& table) {
-  for (const std::string& name : {table.name, quote_identifier(table.name),
-                                  table.schema + "." + table.name, table.quoted()}) {
-    for (std::size_t at = expression.find(name); at != std::string_view::npos;
-         at = expression.find(name, at + 1)) {
-      const std::string_view before = last_word(expression.substr(0, at));
-      const char after = at + name.size() < expression.size() ? expression[at + name.size()] : ' ';
-      const bool whole = std::isalnum(static_cast<unsigned char>(after)) == 0 && after != '_';
-      if (whole && (same_word(before, "from") || same_word(before, "join") || before == ",")) {
-        return true;
-      }
-    }
-  }
-  return false;
-}
-
-/// Tables that are not altered by the job, but read by it.
-std::set<const sql::Table*> read_tables(const PreflightContext& context) {
-  std::set<const sql::Table*> tables{context.catalog.table(context.scope.references)};
-  for (const EnsureSpec& ensure : context.spec.ensure) {
-    tables.insert(context.catalog.table(resolve_name(ensure.table, context.spec.schema)));
-  }
-  for (const TableWork& work : context.scope.tables) {
-    // A parent is a table of the job.
-    if (!work.needs_value || work.source == nullptr || work.source->kind != SourceKind::kSql) {
-      continue;
-    }
-    for (const sql::Table& table : context.catalog.tables) {
-      if (reads_from(work.source->expression, table.name)) tables.insert(&table);
-    }
-  }
-  tables.erase(nullptr);
+  for (const auto& [table, rewritten] : needs.altered) add_all(table);
   return tables;
 }
 
@@ -164,14 +105,14 @@ void check_database(PreflightContext& context, Lacking& lacking) {
 }
 
 void check_schemas(PreflightContext& context, const std::vector<const sql::Table*>& altered,
-                   const std::set<const sql::Table*>& read, Lacking& lacking) {
+                   const Needs& needs, Lacking& lacking) {
   std::set<std::string> built;
   for (const sql::Table* table : altered) built.insert(table->name.schema);
-  for (const EnumWork& work : context.scope.enums) {
-    if (work.path == EnumPath::kShadow) built.insert(work.type->name.schema);
+  for (const Needs::OwnedType& type : needs.types) {
+    if (type.built) built.insert(type.name.schema);
   }
   std::set<std::string> used = built;
-  for (const sql::Table* table : read) used.insert(table->name.schema);
+  for (const sql::Table* table : needs.read) used.insert(table->name.schema);
   for (const std::string& schema : used) {
     const sql::Result may = context.connection.execute(
         "SELECT bool_or(has_schema_privilege(r, oid, 'USAGE')), "
@@ -190,19 +131,18 @@ void check_schemas(PreflightContext& context, const std::vector<const sql::Table
 }
 
 void check_owners(const PreflightContext& context, const std::vector<const sql::Table*>& altered,
-                  Lacking& lacking) {
+                  const Needs& needs, Lacking& lacking) {
   for (const sql::Table* table : altered) {
     if (table->owned) continue;
     lacking.member_of(table->owner);
     lacking.add(fmt::format("membership in role {}, which owns", table->owner),
                 table->name.display(context.spec.schema), quote_identifier(table->owner));
   }
-  for (const EnumWork& work : context.scope.enums) {
-    if (work.path == EnumPath::kNone || work.type->owned) continue;
-    lacking.member_of(work.type->owner);
-    lacking.add(fmt::format("membership in role {}, which owns", work.type->owner),
-                "type " + work.type->name.display(context.spec.schema),
-                quote_identifier(work.type->owner));
+  for (const Needs::OwnedType& type : needs.types) {
+    if (type.owned) continue;
+    lacking.member_of(type.owner);
+    lacking.add(fmt::format("membership in role {}, which owns", type.owner),
+                "type " + type.name.display(context.spec.schema), quote_identifier(type.owner));
   }
 }
 
@@ -223,32 +163,16 @@ void need(PreflightContext& context, const sql::Table& table, std::string_view p
               fmt::format("{} ON {}", privilege, table.name.quoted()));
 }
 
-void check_uses(PreflightContext& context, const std::set<const sql::Table*>& read,
-                Lacking& lacking) {
-  if (context.spec.tenant && !context.scope.tables.empty()) {
-    if (const sql::Table* table = context.catalog.table(context.scope.references)) {
-      const std::vector<std::string> column{context.spec.tenant->references_column};
-      // Without SELECT the server checks foreign keys row by row instead of by a join.
-      need(context, *table, "REFERENCES", column, "the foreign keys need it", lacking);
-      need(context, *table, "SELECT", column, "the job reads it", lacking);
+void check_uses(PreflightContext& context, const Needs& needs, Lacking& lacking) {
+  std::set<const sql::Table*> readable;
+  for (const Needs::Use& use : needs.uses) {
+    need(context, *use.table, use.privilege, use.columns, use.purpose, lacking);
+    if (use.privilege == "SELECT") readable.insert(use.table);
+  }
+  for (const sql::Table* table : needs.read) {
+    if (!readable.contains(table)) {
+      need(context, *table, "SELECT", {}, "the job reads it", lacking);
     }
-  }
-  for (const EnsureSpec& ensure : context.spec.ensure) {
-    const sql::Table* table =
-        context.catalog.table(resolve_name(ensure.table, context.spec.schema));
-    if (table == nullptr) continue;
-    std::vector<std::string> columns;
-    for (const auto& [column, value] : ensure.row) columns.push_back(column);
-    need(context, *table, "INSERT", columns, "its rows are ensured", lacking);
-    need(context, *table, "SELECT", ensure.key, "the job reads it", lacking);
-  }
-  for (const sql::Table* table : read) {
-    if (table->name == context.scope.references) continue;
-    const bool ensured = std::any_of(
-        context.spec.ensure.begin(), context.spec.ensure.end(), [&](const EnsureSpec& ensure) {
-          return resolve_name(ensure.table, context.spec.schema) == table->name;
-        });
-    if (!ensured) need(context, *table, "SELECT", {}, "the job reads it", lacking);
   }
 }
 
@@ -275,17 +199,16 @@ void check_row_security(PreflightContext& context, std::vector<const sql::Table*
 
 }  // namespace
 
-bool check_privileges(PreflightContext& context) {
+bool check_privileges(PreflightContext& context, const Needs& needs) {
   const std::size_t before = context.findings.size();
-  const auto altered = altered_tables(context);
-  const auto read = read_tables(context);
+  const auto altered = altered_tables(context, needs);
   Lacking lacking(context);
-  check_owners(context, altered, lacking);
+  check_owners(context, altered, needs, lacking);
   check_database(context, lacking);
-  check_schemas(context, altered, read, lacking);
-  check_uses(context, read, lacking);
+  check_schemas(context, altered, needs, lacking);
+  check_uses(context, needs, lacking);
   lacking.report();
-  check_row_security(context, altered, read);
+  check_row_security(context, altered, needs.read);
   return context.findings.size() == before;
 }
 

@@ -1,4 +1,6 @@
 #include "engine/verify/verifier.hpp"
+#include "planner/operations/ensure/ensure_spec.hpp"
+#include "planner/operations/enum/enum_spec.hpp"
 #include "tests/support/pg_fixture.hpp"
 
 #include <gmock/gmock.h>
@@ -68,11 +70,11 @@ planner::JobSpec job_spec() {
   ensure.table = "organizations";
   ensure.key = {"org_id"};
   ensure.row = {{"org_id", kOrgOne}, {"name", "Default"}};
-  spec.ensure.push_back(ensure);
+  spec.of<planner::EnsureSpec>().push_back(ensure);
   planner::EnumSpec role;
   role.type = "user_role";
   role.values = {"worker", "foreman", "admin"};
-  spec.enums.push_back(role);
+  spec.of<planner::EnumSpec>().push_back(role);
   return spec;
 }
 
@@ -276,19 +278,19 @@ TEST_F(VerifierTest, EnumLabels) {
 }
 
 TEST_F(VerifierTest, EnumOrderCountsWhenItIsStrict) {
-  spec.enums[0].values = {"admin", "worker", "foreman"};
+  spec.of<planner::EnumSpec>()[0].values = {"admin", "worker", "foreman"};
   EXPECT_THAT(failed(), ElementsAre("user_role labels"));
-  spec.enums[0].strict_order = false;
+  spec.of<planner::EnumSpec>()[0].strict_order = false;
   EXPECT_THAT(failed(), IsEmpty());
 }
 
 TEST_F(VerifierTest, MissingEnum) {
-  spec.enums[0].type = "no_such_type";
+  spec.of<planner::EnumSpec>()[0].type = "no_such_type";
   EXPECT_THAT(failed(), ElementsAre("no_such_type type"));
 }
 
 TEST_F(VerifierTest, MissingEnsuredRow) {
-  spec.ensure[0].row[0].second = "00000000-0000-0000-0000-000000000009";
+  spec.of<planner::EnsureSpec>()[0].row[0].second = "00000000-0000-0000-0000-000000000009";
   EXPECT_THAT(failed(), ElementsAre("organizations ensured-row"));
 }
 

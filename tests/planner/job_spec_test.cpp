@@ -1,6 +1,9 @@
 #include "planner/job_spec.hpp"
 
 #include "planner/file/sql_expression.hpp"
+#include "planner/operations/convert/convert_spec.hpp"
+#include "planner/operations/ensure/ensure_spec.hpp"
+#include "planner/operations/enum/enum_spec.hpp"
 #include "planner/sql_type.hpp"
 
 #include <gmock/gmock.h>
@@ -61,7 +64,8 @@ JobSpec sample() {
   tenant.references_table = "organizations";
   tenant.references_column = "org_id";
   tenant.value.emplace().constant = "o'1";
-  spec.ensure.push_back({"organizations", {"org_id"}, {{"org_id", "o1"}, {"name", "D"}}, {}});
+  spec.of<EnsureSpec>().push_back(
+      {"organizations", {"org_id"}, {{"org_id", "o1"}, {"name", "D"}}, {}});
   LookupSpec lookup;
   lookup.name = "team_orgs";
   lookup.entries = {{"1", "a"}, {"2", "b"}};
@@ -89,8 +93,8 @@ JobSpec sample() {
   role.values = {"worker", "admin"};
   role.map = {{"user", "worker"}};
   role.unmap = {{"worker", "user"}};
-  spec.enums.push_back(role);
-  spec.converts.push_back({{"a.b", "c.d"}, "uuid", {}});
+  spec.of<EnumSpec>().push_back(role);
+  spec.of<ConvertSpec>().push_back({{"a.b", "c.d"}, "uuid", {}});
   return spec;
 }
 
@@ -98,11 +102,12 @@ JobSpec sample() {
 TEST(CanonicalLines, StateEachFactOnce) {
   const std::vector<std::string> expected{
       "schema = public",
+      "ensure organizations by org_id = org_id 'o1', name 'D'",
+      "convert a.b, c.d = uuid",
       "tenant: column = org_id uuid",
       "tenant: references = organizations(org_id) on delete no action",
       "tenant: foreign key = fk_{table}_{column}_{references}",
       "tenant: index = ix_{table}_{column}",
-      "ensure organizations by org_id = org_id 'o1', name 'D'",
       "lookup 'team_orgs' = 2 entries, digest 4a6337bf2b37862d",
       "table bookings: value = parent teams via team_id, otherwise constant 'o1'",
       "table bookings: index ix_b = org_id, status",
@@ -113,8 +118,7 @@ TEST(CanonicalLines, StateEachFactOnce) {
       "enum user_role: map = 'user' -> 'worker'",
       "enum user_role: unmap = 'worker' -> 'user'",
       "enum user_role: on unmapped = fail",
-      "enum user_role: order = strict",
-      "convert a.b, c.d = uuid"};
+      "enum user_role: order = strict"};
   EXPECT_EQ(canonical_lines(sample()), expected);
 }
 
@@ -162,7 +166,7 @@ TEST(Difference, ShowsWhatChanged) {
               ElementsAre("- table bookings: value = parent teams via team_id, otherwise "
                           "constant 'o1'",
                           "+ table bookings: value = parent teams via team_id, otherwise fail"));
-  EXPECT_THAT(change_of([](JobSpec& spec) { spec.enums[0].strict_order = false; }),
+  EXPECT_THAT(change_of([](JobSpec& spec) { spec.of<EnumSpec>()[0].strict_order = false; }),
               ElementsAre("- enum user_role: order = strict", "+ enum user_role: order = any"));
   EXPECT_THAT(
       change_of([](JobSpec& spec) { spec.tables.pop_back(); }),

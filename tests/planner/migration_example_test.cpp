@@ -1,4 +1,7 @@
 #include "planner/file/migration_file.hpp"
+#include "planner/operations/convert/convert_spec.hpp"
+#include "planner/operations/ensure/ensure_spec.hpp"
+#include "planner/operations/enum/enum_spec.hpp"
 #include "tests/planner/migration_fixture.hpp"
 
 #include <gmock/gmock.h>
@@ -103,11 +106,12 @@ TEST_F(FullExample, DatabaseAndRun) {
 }
 
 TEST_F(FullExample, EnsureKeepsTheOrderOfTheFile) {
-  ASSERT_THAT(spec_.ensure, SizeIs(1));
-  EXPECT_EQ(spec_.ensure[0].table, "organizations");
-  EXPECT_THAT(spec_.ensure[0].key, ElementsAre("org_id"));
-  EXPECT_THAT(spec_.ensure[0].row, ElementsAre(Pair("org_id", kOrg), Pair("name", "Default")));
-  EXPECT_EQ(spec_.ensure[0].position.line, 13);
+  ASSERT_THAT(spec_.of<EnsureSpec>(), SizeIs(1));
+  EXPECT_EQ(spec_.of<EnsureSpec>()[0].table, "organizations");
+  EXPECT_THAT(spec_.of<EnsureSpec>()[0].key, ElementsAre("org_id"));
+  EXPECT_THAT(spec_.of<EnsureSpec>()[0].row,
+              ElementsAre(Pair("org_id", kOrg), Pair("name", "Default")));
+  EXPECT_EQ(spec_.of<EnsureSpec>()[0].position.line, 13);
 }
 
 TEST_F(FullExample, Tenant) {
@@ -165,17 +169,17 @@ TEST_F(FullExample, Tables) {
 }
 
 TEST_F(FullExample, EnumAndConvert) {
-  ASSERT_THAT(spec_.enums, SizeIs(1));
-  const EnumSpec& role = spec_.enums[0];
+  ASSERT_THAT(spec_.of<EnumSpec>(), SizeIs(1));
+  const EnumSpec& role = spec_.of<EnumSpec>()[0];
   EXPECT_EQ(role.type, "user_role");
   EXPECT_THAT(role.values, ElementsAre("worker", "foreman", "manager", "admin"));
   EXPECT_THAT(role.map, ElementsAre(Pair("user", "worker")));
   EXPECT_THAT(role.unmap, ElementsAre(Pair("foreman", "user"), Pair("worker", "user")));
   EXPECT_EQ(role.on_unmapped, std::nullopt);
   EXPECT_TRUE(role.strict_order);
-  ASSERT_THAT(spec_.converts, SizeIs(1));
-  EXPECT_THAT(spec_.converts[0].columns, SizeIs(3));
-  EXPECT_EQ(spec_.converts[0].type, "uuid");
+  ASSERT_THAT(spec_.of<ConvertSpec>(), SizeIs(1));
+  EXPECT_THAT(spec_.of<ConvertSpec>()[0].columns, SizeIs(3));
+  EXPECT_EQ(spec_.of<ConvertSpec>()[0].type, "uuid");
 }
 
 TEST_F(FullExample, DamagedFilesNeverCrash) {

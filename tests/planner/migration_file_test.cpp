@@ -1,5 +1,6 @@
 #include "planner/file/migration_file.hpp"
 
+#include "planner/operations/ensure/ensure_spec.hpp"
 #include "tests/planner/migration_fixture.hpp"
 
 #include <fmt/format.h>
@@ -95,8 +96,8 @@ row = { id = 0x10, ratio = 1.5, live = true, note = "" }
   EXPECT_EQ(spec.tenant->value->constant, "7");
   EXPECT_EQ(spec.tenant->references_table, "app.\"Org units\"");
   EXPECT_EQ(spec.tenant->references_column, "Org id");
-  EXPECT_THAT(spec.ensure[0].row, ElementsAre(Pair("id", "16"), Pair("ratio", "1.5"),
-                                              Pair("live", "true"), Pair("note", "")));
+  EXPECT_THAT(spec.of<EnsureSpec>()[0].row, ElementsAre(Pair("id", "16"), Pair("ratio", "1.5"),
+                                                        Pair("live", "true"), Pair("note", "")));
 }
 
 TEST_F(MigrationFile, EnumsAloneNeedNoTenant) {

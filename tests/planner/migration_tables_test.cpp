@@ -1,4 +1,5 @@
 #include "planner/file/migration_file.hpp"
+#include "planner/operations/enum/enum_spec.hpp"
 #include "tests/planner/migration_fixture.hpp"
 
 #include <gmock/gmock.h>
@@ -182,8 +183,8 @@ TEST_F(MigrationTables, EnumOptions) {
   const JobSpec spec = read(
       "version = 1\n[[enum]]\ntype = \"e\"\nvalues = [\"a\"]\n"
       "on_unmapped = \"a\"\norder = \"any\"\n");
-  EXPECT_EQ(spec.enums[0].on_unmapped, "a");
-  EXPECT_FALSE(spec.enums[0].strict_order);
+  EXPECT_EQ(spec.of<EnumSpec>()[0].on_unmapped, "a");
+  EXPECT_FALSE(spec.of<EnumSpec>()[0].strict_order);
 }
 
 TEST_F(MigrationTables, EnsureKeyMustHaveAValue) {

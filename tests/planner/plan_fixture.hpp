@@ -1,5 +1,6 @@
 #pragma once
 
+#include "planner/operations/ensure/ensure_spec.hpp"
 #include "planner/plan/plan.hpp"
 #include "planner/preflight/preflight.hpp"
 #include "sql/catalog.hpp"
@@ -67,10 +68,11 @@ class PlanFixture : public PgTest {
     spec.tenant->references_table = "organizations";
     spec.tenant->references_column = "org_id";
     spec.tenant->value = constant();
-    spec.ensure.push_back({"organizations",
-                           {"org_id"},
-                           {{"org_id", std::string(kDefaultOrg)}, {"name", "It's default"}},
-                           {}});
+    spec.of<planner::EnsureSpec>().push_back(
+        {"organizations",
+         {"org_id"},
+         {{"org_id", std::string(kDefaultOrg)}, {"name", "It's default"}},
+         {}});
     return spec;
   }
 

@@ -1,3 +1,4 @@
+#include "planner/operations/enum/enum_spec.hpp"
 #include "planner/plan/plan.hpp"
 #include "tests/planner/plan_fixture.hpp"
 
@@ -407,7 +408,7 @@ class PlanEnumTest : public PlanTest {
     type.type = "\"user Role\"";
     type.values = {"worker", "foreman", "man'ager", "admin"};
     type.map = {{"user", "worker"}};
-    spec.enums = {type};
+    spec.of<EnumSpec>() = {type};
     return spec;
   }
 
@@ -492,7 +493,7 @@ TEST_F(PlanEnumTest, TwoTypesOfOneTableAreSwappedOneAfterTheOther) {
   size.type = "size";
   size.values = {"large", "small"};
   size.map = {{"s", "small"}, {"m", "large"}};
-  spec.enums.push_back(size);
+  spec.of<EnumSpec>().push_back(size);
   const Plan plan = plan_of(spec);
   run(spec, plan, Stage::kEnsure, Stage::kIndex);
   const Step* first = plan.step("finish:\"user Role\":swap");
@@ -521,7 +522,7 @@ TEST_F(PlanEnumTest, PartitionedTableIsConvertedThroughItsRoot) {
 
 TEST_F(PlanEnumTest, RenamesWhereTheOrderAllows) {
   JobSpec spec = remap_job();
-  spec.enums[0].values = {"visitor", "worker", "foreman", "admin", "man'ager"};
+  spec.of<EnumSpec>()[0].values = {"visitor", "worker", "foreman", "admin", "man'ager"};
   const std::string before = described();
   const Plan plan = plan_of(spec);
   EXPECT_THAT(ids(plan, Stage::kExpand), Not(Contains(HasSubstr("create-type"))));
@@ -533,8 +534,8 @@ TEST_F(PlanEnumTest, RenamesWhereTheOrderAllows) {
 
 TEST_F(PlanEnumTest, ExchangesLabels) {
   JobSpec spec = remap_job();
-  spec.enums[0].values = {"admin", "user", "man'ager"};
-  spec.enums[0].map = {{"user", "admin"}, {"admin", "user"}};
+  spec.of<EnumSpec>()[0].values = {"admin", "user", "man'ager"};
+  spec.of<EnumSpec>()[0].map = {{"user", "admin"}, {"admin", "user"}};
   const Plan plan = plan_of(spec);
   const std::string admins = value("SELECT count(*) FROM users WHERE role = 'admin' AND id < 5");
   run(spec, plan);
@@ -548,7 +549,7 @@ TEST_F(PlanEnumTest, ExchangesLabels) {
 
 TEST_F(PlanEnumTest, AnyOrderTakesTheCheaperPath) {
   JobSpec spec = remap_job();
-  spec.enums[0].strict_order = false;
+  spec.of<EnumSpec>()[0].strict_order = false;
   const Plan plan = plan_of(spec);
   EXPECT_EQ(plan.step("expand:\"user Role\":create-type"), nullptr);
   run(spec, plan);
@@ -557,8 +558,8 @@ TEST_F(PlanEnumTest, AnyOrderTakesTheCheaperPath) {
 
 TEST_F(PlanEnumTest, NothingToDoForLabelsThatStand) {
   JobSpec spec = remap_job();
-  spec.enums[0].values = {"user", "admin", "man'ager"};
-  spec.enums[0].map.clear();
+  spec.of<EnumSpec>()[0].values = {"user", "admin", "man'ager"};
+  spec.of<EnumSpec>()[0].map.clear();
   for (const Step& step : plan_of(spec).steps) {
     EXPECT_THAT(step.id, Not(HasSubstr("Role")));
     EXPECT_NE(step.table, "members");

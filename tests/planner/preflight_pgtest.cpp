@@ -1,3 +1,6 @@
+#include "planner/operations/convert/convert_spec.hpp"
+#include "planner/operations/ensure/ensure_spec.hpp"
+#include "planner/operations/enum/enum_spec.hpp"
 #include "planner/preflight/preflight.hpp"
 #include "tests/planner/plan_fixture.hpp"
 
@@ -91,7 +94,7 @@ class PreflightTest : public test::PlanFixture {
     type.type = "role";
     type.values = {"worker", "boss", "admin"};
     type.map = {{"user", "worker"}, {"manager", "boss"}};
-    spec.enums = {type};
+    spec.of<EnumSpec>() = {type};
     return spec;
   }
 
@@ -108,7 +111,7 @@ TEST_F(PreflightTest, FindsNothingWhereNothingIsWrong) {
 
 TEST_F(PreflightTest, RefusesConvert) {
   JobSpec spec;
-  spec.converts = {{{"organizations.org_id"}, "uuid", {}}};
+  spec.of<ConvertSpec>() = {{{"organizations.org_id"}, "uuid", {}}};
   expect_refusal(findings(spec), "organizations.org_id", "not carried out");
 }
 
@@ -266,7 +269,7 @@ TEST_F(PreflightTest, RefusesLeftovers) {
 TEST_F(PreflightTest, RefusesOrganizationsThatDoNotExist) {
   sql("CREATE TABLE t (id int PRIMARY KEY, team_id int)");
   JobSpec spec = job_for("t");
-  spec.ensure.clear();
+  spec.of<EnsureSpec>().clear();
   expect_refusal(findings(spec), "organizations", "00000000-0000-0000-0000-000000000001");
 
   spec = lookup_job({{"1", "00000000-0000-0000-0000-000000000001"},
@@ -364,12 +367,12 @@ TEST_F(PreflightTest, CountsRowsOfEveryUnmappedLabel) {
   create_enum();
   sql("INSERT INTO users VALUES (1, 'manager'), (2, 'manager')");
   JobSpec spec = enum_job();
-  spec.enums[0].map = {{"user", "worker"}};
+  spec.of<EnumSpec>()[0].map = {{"user", "worker"}};
   expect_refusal(findings(spec), "type role", "'manager' is neither mapped nor among");
   EXPECT_THAT(findings(spec).back().message, HasSubstr("2 rows have it"));
   sql("DELETE FROM users");
   expect_refusal(findings(spec), "type role", "0 rows have it");
-  spec.enums[0].on_unmapped = "boss";
+  spec.of<EnumSpec>()[0].on_unmapped = "boss";
   EXPECT_THAT(findings(spec), IsEmpty());
 }
 
@@ -405,7 +408,7 @@ TEST_F(PreflightTest, NamesEveryDependentOfAReplacedType) {
 TEST_F(PreflightTest, RenamingOnlyMindsTheTextOfFunctions) {
   create_enum();
   JobSpec spec = enum_job();
-  spec.enums[0].strict_order = false;
+  spec.of<EnumSpec>()[0].strict_order = false;
   sql("CREATE VIEW v AS SELECT role FROM users;"
       "CREATE FUNCTION g(role) RETURNS int LANGUAGE sql AS 'SELECT 1'");
   EXPECT_THAT(findings(spec), IsEmpty());

@@ -1,5 +1,7 @@
 #include "planner/operations/enum/enum_index.hpp"
 
+#include "planner/scope.hpp"
+
 #include <algorithm>
 
 namespace pgbackfill::planner {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "planner/scope.hpp"
+#include "planner/operations/enum/enum_work.hpp"
 #include "sql/connection.hpp"
 
 #include <string>

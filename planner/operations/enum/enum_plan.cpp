@@ -1,5 +1,6 @@
+#include "planner/operations/enum/enum_plan.hpp"
+
 #include "planner/operations/enum/enum_index.hpp"
-#include "planner/plan/step_builder.hpp"
 
 #include <fmt/format.h>
 
@@ -250,18 +251,21 @@ std::string remap_expression(const EnumWork& work, const EnumColumnWork& column,
 }
 
 void plan_enum_expand(PlanContext& context) {
-  for (const EnumWork& work : context.scope.enums) {
+  for (const EnumWork& work : context.scope.of<EnumWork>()) {
     if (work.path != EnumPath::kShadow) continue;
     create_type(context, work);
     for (const TableColumns& columns : by_table(work)) {
-      for (const EnumColumnWork* column : columns.columns) add_shadow(context, work, *column);
+      for (const EnumColumnWork* column : columns.columns) {
+        add_shadow(context, work, *column);
+        context.new_columns.push_back({columns.table, columns.label, column->column->name});
+      }
       add_sync_trigger(context, work, columns);
     }
   }
 }
 
 void plan_enum_enforce(PlanContext& context) {
-  for (const EnumWork& work : context.scope.enums) {
+  for (const EnumWork& work : context.scope.of<EnumWork>()) {
     if (work.path != EnumPath::kShadow) continue;
     for (const EnumColumnWork& column : work.columns) {
       if (!column.column->not_null) continue;
@@ -271,7 +275,7 @@ void plan_enum_enforce(PlanContext& context) {
 }
 
 void plan_enum_indexes(PlanContext& context) {
-  for (const EnumWork& work : context.scope.enums) {
+  for (const EnumWork& work : context.scope.of<EnumWork>()) {
     if (work.path != EnumPath::kShadow) continue;
     for (const TableColumns& columns : by_table(work)) {
       for (const EnumIndex& index : enum_indexes(context.connection, work, *columns.table)) {
@@ -283,13 +287,14 @@ void plan_enum_indexes(PlanContext& context) {
 }
 
 void plan_enum_finish(PlanContext& context) {
-  for (const EnumWork& work : context.scope.enums) {
+  for (const EnumWork& work : context.scope.of<EnumWork>()) {
     if (work.path == EnumPath::kRename) {
       plan_enum_rename(context, work);
     } else if (work.path == EnumPath::kShadow) {
       swap(context, work);
       drop_old(context, work);
     }
+    context.plan.enums.push_back({work.type->name, work.spec->values, work.spec->strict_order});
   }
 }
 

@@ -1,4 +1,4 @@
-#include "planner/plan/step_builder.hpp"
+#include "planner/operations/enum/enum_plan.hpp"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
-#include "planner/plan/step_builder.hpp"
-#include "planner/preflight/preflight_context.hpp"
+#include "planner/operations/enum/enum_checks.hpp"
+#include "planner/operations/enum/enum_work.hpp"
 
 #include <fmt/format.h>
 
@@ -99,7 +99,7 @@ void check_indexes(PreflightContext& context, const EnumWork& work, const EnumCo
       refuse(fmt::format("it holds {} on a partitioned table, which is not carried over",
                          column.column->name));
     }
-    for (const EnumWork& other : context.scope.enums) {
+    for (const EnumWork& other : context.scope.of<EnumWork>()) {
       if (&other == &work || other.path != EnumPath::kShadow) continue;
       for (const EnumColumnWork& second : other.columns) {
         if (second.table != column.table || !index_uses(index, second.column->name)) continue;
@@ -123,10 +123,31 @@ void check_shadow(PreflightContext& context, const EnumWork& work) {
   }
 }
 
+void check_leftovers(PreflightContext& context) {
+  for (const EnumWork& work : context.scope.of<EnumWork>()) {
+    if (work.path != EnumPath::kShadow) continue;
+    for (const sql::QualifiedName& type : {work.shadow_type, work.old_type}) {
+      if (context.connection.execute("SELECT to_regtype($1) IS NOT NULL", {type.quoted()})
+              .boolean(0, 0)) {
+        refuse_leftover(context, work.type->name.display(context.spec.schema),
+                        "type " + type.display(context.spec.schema));
+      }
+    }
+    for (const EnumColumnWork& column : work.columns) {
+      for (const std::string& name : {column.shadow, column.old_name}) {
+        if (column.table->column(name) != nullptr) {
+          refuse_leftover(context, column.label, "column " + name);
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 
 void check_enums(PreflightContext& context) {
-  for (const EnumWork& work : context.scope.enums) {
+  check_leftovers(context);
+  for (const EnumWork& work : context.scope.of<EnumWork>()) {
     if (work.path == EnumPath::kNone) continue;
     try {
       check_unmapped(context, work);

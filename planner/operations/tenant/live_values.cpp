@@ -2,6 +2,7 @@
 
 #include "planner/backfill/reconcile_sql.hpp"
 #include "planner/operations/tenant/expression_reads.hpp"
+#include "planner/operations/tenant/tenant_plan.hpp"
 #include "planner/spec_resolution.hpp"
 
 #include <fmt/format.h>

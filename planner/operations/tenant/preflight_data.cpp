@@ -1,6 +1,7 @@
 #include "planner/operations/tenant/cross_tenant.hpp"
 #include "planner/operations/tenant/expression_reads.hpp"
-#include "planner/plan/step_builder.hpp"
+#include "planner/operations/tenant/tenant_checks.hpp"
+#include "planner/operations/tenant/tenant_plan.hpp"
 #include "planner/preflight/preflight_context.hpp"
 #include "planner/spec_resolution.hpp"
 
@@ -128,13 +129,13 @@ WantedValues wanted_values(const PreflightContext& context) {
   return values;
 }
 
-/// Values of the referenced column that [[ensure]] is going to insert.
+/// Values of the referenced column that the job itself is going to insert.
 std::vector<std::string> ensured_values(const PreflightContext& context) {
   std::vector<std::string> values;
-  for (const EnsureSpec& ensure : context.spec.ensure) {
-    if (resolve_name(ensure.table, context.spec.schema) != context.scope.references) continue;
-    for (const auto& [column, value] : ensure.row) {
-      if (column == context.spec.tenant->references_column) values.push_back(value);
+  for (const ComingValue& coming : context.scope.of<ComingValue>()) {
+    if (coming.table == context.scope.references &&
+        coming.column == context.spec.tenant->references_column) {
+      values.push_back(coming.value);
     }
   }
   return values;
@@ -256,7 +257,7 @@ void check_parents(PreflightContext& context, const TableWork& work) {
 
 }  // namespace
 
-void check_data(PreflightContext& context) {
+void check_tenant_data(PreflightContext& context) {
   if (!context.spec.tenant) return;
   check_expressions(context);
   guarded(context, context.scope.references.display(context.spec.schema),

@@ -1,3 +1,4 @@
+#include "planner/operations/tenant/tenant_checks.hpp"
 #include "planner/preflight/preflight_context.hpp"
 
 #include <fmt/format.h>
@@ -7,20 +8,6 @@
 
 namespace pgbackfill::planner {
 namespace {
-
-/// What holds a relation name in a schema: "index … of table …", "table …"; empty when it is free.
-std::string holder_of(const PreflightContext& context, const sql::QualifiedName& name) {
-  for (const sql::Table& table : context.catalog.tables) {
-    if (table.name == name) return "a table or view of that name";
-    if (table.name.schema != name.schema) continue;
-    if (table.index(name.name) != nullptr) {
-      return "an index of table " + table.name.display(context.spec.schema);
-    }
-  }
-  const sql::Result taken =
-      context.connection.execute("SELECT to_regclass($1) IS NOT NULL", {name.quoted()});
-  return taken.boolean(0, 0) ? "another relation" : "";
-}
 
 void check_index(PreflightContext& context, const TableWork& work, const IndexSpec& wanted) {
   const sql::Index* index = work.table->index(wanted.name);
@@ -86,12 +73,6 @@ void check_repeated(PreflightContext& context) {
   }
 }
 
-void refuse_leftover(PreflightContext& context, const std::string& object,
-                     const std::string& what) {
-  context.refuse(object, fmt::format("{} exists already, under a name that the job needs", what),
-                 "rename or drop it");
-}
-
 void check_leftovers(PreflightContext& context) {
   for (const TableWork& work : context.scope.tables) {
     if (!work.needs_value) continue;
@@ -106,28 +87,11 @@ void check_leftovers(PreflightContext& context) {
       }
     }
   }
-  for (const EnumWork& work : context.scope.enums) {
-    if (work.path != EnumPath::kShadow) continue;
-    for (const sql::QualifiedName& type : {work.shadow_type, work.old_type}) {
-      if (context.connection.execute("SELECT to_regtype($1) IS NOT NULL", {type.quoted()})
-              .boolean(0, 0)) {
-        refuse_leftover(context, work.type->name.display(context.spec.schema),
-                        "type " + type.display(context.spec.schema));
-      }
-    }
-    for (const EnumColumnWork& column : work.columns) {
-      for (const std::string& name : {column.shadow, column.old_name}) {
-        if (column.table->column(name) != nullptr) {
-          refuse_leftover(context, column.label, "column " + name);
-        }
-      }
-    }
-  }
 }
 
 }  // namespace
 
-void check_names(PreflightContext& context) {
+void check_tenant_names(PreflightContext& context) {
   for (const TableWork& work : context.scope.tables) {
     check_foreign_key(context, work);
     for (const IndexSpec& index :

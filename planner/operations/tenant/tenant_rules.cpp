@@ -1,5 +1,6 @@
-#include "planner/file/migration_rules.hpp"
+#include "planner/operations/tenant/tenant_rules.hpp"
 
+#include "planner/file/distinct.hpp"
 #include "planner/file/nearest_name.hpp"
 #include "planner/scope.hpp"
 #include "planner/spec_resolution.hpp"
@@ -17,17 +18,6 @@
 
 namespace pgbackfill::planner {
 namespace {
-
-// Reports a name that is there already, with the place of the first.
-template <typename Key>
-void add_distinct(std::map<Key, Position>& seen, const Key& key, std::string_view what,
-                  const std::string& shown, const Position& position,
-                  std::vector<SpecError>& errors) {
-  const auto [first, added] = seen.emplace(key, position);
-  if (added) return;
-  errors.push_back(
-      {position, fmt::format("{} \"{}\" is on line {} already", what, shown, first->second.line)});
-}
 
 class Rules {
  public:
@@ -63,12 +53,6 @@ class Rules {
     for (const LookupSpec& lookup : spec_.lookups) {
       if (lookup.name.empty()) continue;
       add_distinct(lookups, lookup.name, "lookup", lookup.name, lookup.position, errors_);
-    }
-    std::map<sql::QualifiedName, Position> enums;
-    for (const EnumSpec& type : spec_.enums) {
-      if (type.type.empty()) continue;
-      add_distinct(enums, resolve_name(type.type, spec_.schema), "enum", type.type, type.position,
-                   errors_);
     }
   }
 
@@ -195,7 +179,7 @@ class Rules {
 
 }  // namespace
 
-void check_rules(const JobSpec& spec, std::vector<SpecError>& errors) {
+void check_tenant_rules(const JobSpec& spec, std::vector<SpecError>& errors) {
   Rules(spec, errors).check();
 }
 

@@ -1,39 +1,20 @@
-#include "planner/file/migration_sections.hpp"
+#include "planner/operations/tenant/tenant_section.hpp"
 
-#include "planner/file/nearest_name.hpp"
 #include "planner/file/section_checks.hpp"
 #include "planner/file/toml_section.hpp"
-#include "planner/run_settings.hpp"
-#include "planner/spec_resolution.hpp"
+#include "planner/file/value_source.hpp"
 #include "sql/identifier.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cctype>
-#include <chrono>
-#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace pgbackfill::planner {
 namespace {
-
-TomlValue::Kind kind_of(RunSetting::Form form) {
-  switch (form) {
-    case RunSetting::Form::kInteger:
-      return TomlValue::Kind::kInteger;
-    case RunSetting::Form::kNumber:
-      return TomlValue::Kind::kFloat;
-    case RunSetting::Form::kBoolean:
-      return TomlValue::Kind::kBoolean;
-    case RunSetting::Form::kString:
-      break;
-  }
-  return TomlValue::Kind::kString;
-}
 
 // Splits "organizations(org_id)".
 void read_references(const TomlSection& tenant, TenantSpec& spec) {
@@ -101,59 +82,24 @@ void read_tenant_type(const TomlSection& tenant, TenantSpec& spec) {
                 fmt::format("\"type\": \"{}\" is not the name of a type", *text));
 }
 
+IndexSpec read_index(const TomlValue& element, const std::string& table_title,
+                     std::vector<SpecError>& errors) {
+  const TomlSection section(element, table_title + " " + titled("index", element, "name"),
+                            {"name", "columns"}, errors);
+  section.require({"name", "columns"});
+  IndexSpec index;
+  index.position = section.position();
+  if (const auto name = section.text("name")) {
+    index.name = *name;
+    const PlacedText placed{*name, section.find("name")->position};
+    check_length(section, "name", placed);
+    check_template(section, "name", placed);
+  }
+  for (const PlacedText& column : section.texts("columns")) index.columns.push_back(column.text);
+  return index;
+}
+
 }  // namespace
-
-RunOptions read_run(const TomlValue& value, std::vector<SpecError>& errors) {
-  std::vector<std::string> keys;
-  for (const RunSetting& setting : run_settings()) keys.push_back(setting.key);
-  const TomlSection run(value, "[run]", std::move(keys), errors);
-  RunOptions options;
-  for (const RunSetting& setting : run_settings()) {
-    const TomlValue* found = run.find(setting.key);
-    const bool whole_number = found != nullptr && setting.form == RunSetting::Form::kNumber &&
-                              found->kind == TomlValue::Kind::kInteger;
-    if (!whole_number) found = run.find(setting.key, kind_of(setting.form));
-    if (found == nullptr) continue;
-    const auto defect = setting.take(found->text, options);
-    if (!defect) continue;
-    const bool quoted = setting.form == RunSetting::Form::kString;
-    run.report(found->position, fmt::format("\"{}\" {}, not {}{}{}{}", setting.key, *defect,
-                                            quoted ? "\"" : "", found->text, quoted ? "\"" : "",
-                                            did_you_mean(found->text, setting.words)));
-  }
-  return options;
-}
-
-EnsureSpec read_ensure(const TomlValue& value, std::vector<SpecError>& errors) {
-  const TomlSection section(value, titled("[[ensure]]", value, "table"), {"table", "key", "row"},
-                            errors);
-  section.require({"table", "key", "row"});
-  EnsureSpec spec;
-  spec.position = section.position();
-  if (const auto table = section.text("table")) {
-    spec.table = *table;
-    check_name(section, "table", {*table, section.find("table")->position});
-  }
-  const TomlValue* row = section.find("row", TomlValue::Kind::kTable);
-  if (row != nullptr) {
-    if (row->entries.empty()) section.report(row->position, "\"row\" is empty");
-    for (const TomlEntry& entry : row->entries) {
-      const auto what = fmt::format("{} \"row.{}\"", section.title(), entry.key);
-      if (const auto text = scalar_text(entry.value, what, errors)) {
-        spec.row.emplace_back(entry.key, *text);
-      }
-    }
-  }
-  for (const PlacedText& column : section.texts("key")) {
-    spec.key.push_back(column.text);
-    if (row != nullptr && row->find(column.text) == nullptr) {
-      section.report(
-          column.position,
-          fmt::format("\"key\" names \"{}\", which \"row\" has no value for", column.text));
-    }
-  }
-  return spec;
-}
 
 TenantSpec read_tenant(const TomlValue& value, std::vector<SpecError>& errors) {
   const TomlSection section(
@@ -169,12 +115,7 @@ TenantSpec read_tenant(const TomlValue& value, std::vector<SpecError>& errors) {
   read_tenant_type(section, spec);
   read_references(section, spec);
   read_on_delete(section, spec);
-  if (section.has("value")) {
-    const TomlValue* source = section.find("value", TomlValue::Kind::kTable);
-    // A value that cannot be read is still a value: the tables must not miss it.
-    spec.value =
-        source == nullptr ? ValueSource{} : read_value_source(*source, section.title(), errors);
-  }
+  spec.value = read_value(section);
   if (const auto text = section.text("foreign_key")) {
     spec.foreign_key = *text;
     check_template(section, "foreign_key", {*text, section.find("foreign_key")->position});
@@ -200,24 +141,25 @@ LookupSpec read_lookup(const TomlValue& value, std::vector<SpecError>& errors) {
   return spec;
 }
 
-ConvertSpec read_convert(const TomlValue& value, std::vector<SpecError>& errors) {
-  const TomlSection section(value, "[[convert]]", {"columns", "type"}, errors);
-  section.require({"columns", "type"});
-  ConvertSpec spec;
+TableSpec read_table(const TomlValue& value, std::vector<SpecError>& errors) {
+  const TomlSection section(value, titled("[[table]]", value, "name"),
+                            {"name", "required", "value", "indexes"}, errors);
+  section.require({"name"});
+  TableSpec spec;
   spec.position = section.position();
-  for (const PlacedText& column : section.texts("columns")) {
-    spec.columns.push_back(column.text);
-    if (!split_column(column.text)) {
-      section.report(column.position,
-                     fmt::format("\"{}\" must be written table.column", column.text));
-    }
+  if (const auto name = section.text("name")) {
+    spec.name = *name;
+    check_name(section, "name", {*name, section.find("name")->position});
   }
-  if (const TomlValue* type = section.find("type", TomlValue::Kind::kString)) {
-    spec.type = type->text;
-    if (spec.type != "uuid") {
-      section.report(type->position,
-                     fmt::format("\"type\" must be uuid, the only conversion there is, not \"{}\"",
-                                 spec.type));
+  spec.required = section.boolean("required");
+  spec.value = read_value(section);
+  if (const TomlValue* indexes = section.find("indexes", TomlValue::Kind::kArray)) {
+    for (const TomlValue& element : indexes->elements) {
+      if (element.kind == TomlValue::Kind::kTable) {
+        spec.indexes.push_back(read_index(element, section.title(), errors));
+      } else {
+        section.report(element.position, "\"indexes\" must hold { name = …, columns = [ … ] }");
+      }
     }
   }
   return spec;

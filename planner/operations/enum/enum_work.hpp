@@ -1,0 +1,46 @@
+#pragma once
+
+#include "planner/operations/enum/enum_spec.hpp"
+#include "sql/catalog.hpp"
+#include "sql/identifier.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace pgbackfill::planner {
+
+struct EnumColumnWork {
+  const sql::Table* table = nullptr;
+  const sql::Column* column = nullptr;
+  std::string label;                         ///< of the table
+  std::string shadow;                        ///< name of the new column until the swap
+  std::string old_name;                      ///< name of the old column after the swap
+  std::optional<std::string> default_label;  ///< the old default, when it is a plain label
+  bool default_understood = true;            ///< no default, NULL, or a plain label
+};
+
+/// How an enum type gets its labels.
+enum class EnumPath {
+  kNone,    ///< it has them
+  kRename,  ///< RENAME VALUE and ADD VALUE: no row is touched
+  kShadow,  ///< a new type, shadow columns and a swap
+};
+
+struct EnumWork {
+  const EnumSpec* spec = nullptr;
+  const sql::EnumType* type = nullptr;
+  EnumPath path = EnumPath::kNone;
+  std::vector<std::pair<std::string, std::string>> remap;  ///< every mapped label of the catalog
+  std::vector<std::string> unmapped;  ///< labels of the catalog that nothing maps into the new list
+  std::vector<EnumColumnWork> columns;
+  sql::QualifiedName shadow_type;
+  sql::QualifiedName old_type;  ///< what the type is called after the swap
+};
+
+/// Of every [[enum]] whose type the database has.
+std::optional<EnumWork> resolve_enum(const JobSpec& spec, const sql::Catalog& catalog,
+                                     const EnumSpec& enum_spec);
+
+}  // namespace pgbackfill::planner

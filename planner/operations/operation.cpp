@@ -1,0 +1,28 @@
+#include "planner/operations/operation.hpp"
+
+#include "planner/operations/convert/convert_operation.hpp"
+#include "planner/operations/ensure/ensure_operation.hpp"
+#include "planner/operations/enum/enum_operation.hpp"
+#include "planner/operations/tenant/tenant_operation.hpp"
+
+namespace pgbackfill::planner {
+namespace {
+
+std::vector<const Operation*>& list() {
+  static std::vector<const Operation*> operations{
+      &ensure_operation(),
+      &convert_operation(),
+      &tenant_operation(),
+      &enum_operation(),
+  };
+  return operations;
+}
+
+}  // namespace
+
+const std::vector<const Operation*>& operations() { return list(); }
+
+AddedOperation::AddedOperation(const Operation& operation) { list().push_back(&operation); }
+AddedOperation::~AddedOperation() { list().pop_back(); }
+
+}  // namespace pgbackfill::planner

@@ -1,0 +1,117 @@
+#include "planner/backfill/backfill_drafts.hpp"
+#include "planner/backfill/dependencies.hpp"
+#include "planner/operations/tenant/tenant_plan.hpp"
+#include "planner/spec_resolution.hpp"
+
+#include <fmt/format.h>
+
+namespace pgbackfill::planner {
+namespace {
+
+using sql::quote_identifier;
+
+/// What a row gets for which source_expression() is NULL. A parent's expression holds its constant
+/// already, for only the expression can tell a parent without a value from a missing one.
+Otherwise otherwise_of_null(const ValueSource& source) {
+  const bool held =
+      source.kind == SourceKind::kParent && source.otherwise.kind == Otherwise::Kind::kConstant;
+  return held ? Otherwise{} : source.otherwise;
+}
+
+Assignment tenant_assignment(const PlanContext& context, const TableWork& work) {
+  const ValueSource& source = *work.source;
+  Assignment assignment;
+  assignment.column = context.spec.tenant->column;
+  assignment.type = work.column == nullptr ? context.tenant_type : work.column->type;
+  assignment.expression = source_expression(context, work);
+  assignment.pending = fmt::format("t.{} IS NULL", quote_identifier(assignment.column));
+  switch (source.kind) {
+    case SourceKind::kConstant:
+      assignment.resolve = ResolveKind::kConstant;
+      assignment.constant = source.constant;
+      return assignment;
+    case SourceKind::kLookup:
+      assignment.resolve = ResolveKind::kLookup;
+      assignment.lookup = source.lookup;
+      break;
+    case SourceKind::kParent:
+    case SourceKind::kSql:
+      assignment.resolve = ResolveKind::kServer;
+      break;
+  }
+  assignment.otherwise = otherwise_of_null(source);
+  if (source.kind != SourceKind::kSql) {
+    assignment.input = source.key;
+    assignment.input_type = column_type(*work.table, source.key);
+  }
+  return assignment;
+}
+
+}  // namespace
+
+std::string source_expression(const PlanContext& context, const TableWork& work) {
+  const ValueSource& source = *work.source;
+  const std::string& type = work.column == nullptr ? context.tenant_type : work.column->type;
+  const std::string key = "t." + quote_identifier(source.key);
+  switch (source.kind) {
+    case SourceKind::kConstant:
+      return constant_expression(source.constant, type);
+    case SourceKind::kLookup: {
+      const std::string key_type = lookup_key_type(context.scope, source.lookup);
+      const bool cast = key_type == "text" && column_type(*work.table, source.key) != "text";
+      return fmt::format("(SELECT l.value FROM {} AS l WHERE l.key = {}{})",
+                         ledger_name("lookup", source.lookup).quoted(), key, cast ? "::text" : "");
+    }
+    case SourceKind::kParent: {
+      const auto name = resolve_name(source.parent, context.spec.schema);
+      const sql::Table* parent = context.catalog.table(name);
+      const std::string& tenant = context.spec.tenant->column;
+      const auto primary =
+          parent == nullptr ? std::nullopt : parent_key(*work.table, source.key, *parent);
+      const sql::Column* value = parent == nullptr ? nullptr : parent->column(tenant);
+      const bool cast = value != nullptr && value->type != type;
+      const std::string found =
+          fmt::format("p.{}{}", quote_identifier(tenant), cast ? "::" + type : "");
+      const std::string id = "p." + quote_identifier(primary.value_or(""));
+      if (source.otherwise.kind != Otherwise::Kind::kConstant) {
+        return fmt::format("(SELECT {} FROM {} AS p WHERE {} = {})", found, name.quoted(), id, key);
+      }
+      // A parent that is there but has no organization yet is no reason to take the constant.
+      return fmt::format(
+          "(SELECT CASE WHEN {} IS NULL THEN {} ELSE {} END FROM (SELECT) AS one "
+          "LEFT JOIN {} AS p ON {} = {})",
+          id, constant_expression(source.otherwise.constant, type), found, name.quoted(), id, key);
+    }
+    case SourceKind::kSql:
+      // Lets the expression name columns bare or with the table's own name.
+      return fmt::format("((SELECT ({}) FROM (SELECT t.*) AS {})::{})", source.expression,
+                         quote_identifier(work.table->name.name), type);
+  }
+  return "NULL";
+}
+
+std::string filled_expression(const PlanContext& context, const TableWork& work) {
+  const std::string expression = source_expression(context, work);
+  const Otherwise otherwise = otherwise_of_null(*work.source);
+  if (otherwise.kind != Otherwise::Kind::kConstant) return expression;
+  const std::string& type = work.column == nullptr ? context.tenant_type : work.column->type;
+  return fmt::format("COALESCE({}, {})", expression, constant_expression(otherwise.constant, type));
+}
+
+void draft_tenant(const PlanContext& context, BackfillDrafts& drafts) {
+  const Dependencies dependencies(context.spec, context.scope);
+  const auto& tables = context.scope.tables;
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    if (!tables[i].needs_value) continue;
+    std::vector<std::string> after;
+    for (const std::size_t other : dependencies.of(i)) {
+      if (tables[other].needs_value) append(after, backfill_ids(context, *tables[other].table));
+    }
+    for (const sql::Table* leaf : physical_tables(context.catalog, *tables[i].table)) {
+      drafts.assign(*leaf, tenant_assignment(context, tables[i]), !tables[i].by_catalog);
+      drafts.follow(*leaf, dependencies.level(i), after);
+    }
+  }
+}
+
+}  // namespace pgbackfill::planner

@@ -1,0 +1,135 @@
+#include "planner/operations/tenant/tenant_verify.hpp"
+#include "planner/scope.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace pgbackfill::planner {
+namespace {
+
+std::string_view delete_action(char code) {
+  switch (code) {
+    case 'a':
+      return "NO ACTION";
+    case 'r':
+      return "RESTRICT";
+    case 'c':
+      return "CASCADE";
+    case 'n':
+      return "SET NULL";
+    case 'd':
+      return "SET DEFAULT";
+    default:
+      return "an unknown action";
+  }
+}
+
+bool removes_rows_or_values(char on_delete) {
+  return on_delete == 'c' || on_delete == 'n' || on_delete == 'd';
+}
+
+/// What is wrong with the foreign key from the tenant column; empty when nothing is. A second
+/// one beside the right one does no harm unless it cascades.
+std::string foreign_key_defect(const TenantVerify& context, const sql::Table& table) {
+  const TenantSpec& tenant = *context.base.spec.tenant;
+  const char wanted = tenant.on_delete == "restrict" ? 'r' : 'a';
+  const std::string target = fmt::format(
+      "{}({})", context.references.display(context.base.spec.schema), tenant.references_column);
+  std::string nearest = fmt::format("no foreign key from {} to {}", tenant.column, target);
+  bool good = false;
+  for (const sql::ForeignKey& key : table.foreign_keys) {
+    const bool ours = key.columns == std::vector{tenant.column} &&
+                      key.referenced == context.references &&
+                      key.referenced_columns == std::vector{tenant.references_column};
+    if (!ours) continue;
+    const bool right_action = key.on_delete == wanted;
+    if (!right_action) {
+      nearest = fmt::format("foreign key {} to {} has ON DELETE {}, expected {}", key.name, target,
+                            delete_action(key.on_delete), delete_action(wanted));
+      if (removes_rows_or_values(key.on_delete)) return nearest;
+    } else if (!key.validated) {
+      nearest = fmt::format("foreign key {} to {} is NOT VALID", key.name, target);
+    }
+    good = good || (right_action && key.validated);
+  }
+  return good ? std::string() : nearest;
+}
+
+std::string index_defect(const sql::Index* index, const IndexSpec& wanted) {
+  if (index == nullptr) {
+    return fmt::format("missing, expected over ({})", fmt::join(wanted.columns, ", "));
+  }
+  if (!index->valid) return "exists but is invalid (an interrupted build)";
+  if (index->columns != wanted.columns) {
+    return fmt::format("covers ({}), expected ({})", fmt::join(index->columns, ", "),
+                       fmt::join(wanted.columns, ", "));
+  }
+  if (index->partial) return "is partial, expected to cover every row";
+  return {};
+}
+
+bool leads_an_index(const sql::Table& table, const std::string& column) {
+  return std::any_of(table.indexes.begin(), table.indexes.end(), [&](const sql::Index& index) {
+    return index.valid && !index.partial && !index.columns.empty() &&
+           index.columns.front() == column;
+  });
+}
+
+void check_indexes(TenantVerify& context, const VerifiedTable& verified) {
+  const TenantSpec& tenant = *context.base.spec.tenant;
+  const sql::Table& table = *verified.table;
+  TableWork work;
+  work.spec = verified.spec;
+  work.table = verified.table;
+  const std::vector<IndexSpec> wanted_list = wanted_indexes(tenant, work, context.references);
+  for (std::size_t i = 0; i < wanted_list.size(); ++i) {
+    const IndexSpec& wanted = wanted_list[i];
+    const sql::Index* index = table.index(wanted.name);
+    std::string defect = index_defect(index, wanted);
+    // In place of the default one, an index that was there before the job does as well.
+    const bool is_default = i >= verified.spec->indexes.size();
+    if (is_default && index == nullptr && leads_an_index(table, tenant.column)) defect.clear();
+    context.base.expect(fmt::format("{}.{}", verified.label, wanted.name), "index", defect.empty(),
+                        defect);
+  }
+}
+
+void check_tenant_column(TenantVerify& context, VerifiedTable& verified) {
+  const TenantSpec& tenant = *context.base.spec.tenant;
+  const sql::Column* column = verified.table->column(tenant.column);
+  const std::string label = fmt::format("{}.{}", verified.label, tenant.column);
+  context.base.expect(label, "column", column != nullptr, "the column does not exist");
+  if (column == nullptr) return;
+  verified.has_tenant_column = true;
+  context.base.expect(label, "type", column->type == context.tenant_type,
+                      fmt::format("is of type {}, expected {}", column->type, context.tenant_type));
+  context.base.expect(
+      label, "no-default", !column->default_expression.has_value(),
+      fmt::format("still has the default {}", column->default_expression.value_or("")));
+  context.base.expect(label, "not-null", column->not_null, "is not NOT NULL");
+  const std::string defect = foreign_key_defect(context, *verified.table);
+  context.base.expect(label, "foreign-key", defect.empty(), defect);
+  check_indexes(context, verified);
+}
+
+}  // namespace
+
+void check_tables(TenantVerify& context) {
+  for (const TableSpec& wanted : context.base.spec.tables) {
+    const sql::QualifiedName name =
+        sql::parse_qualified_name(wanted.name, context.base.spec.schema);
+    VerifiedTable verified{&wanted, context.base.catalog.table(name),
+                           name.display(context.base.spec.schema), false};
+    if (verified.table == nullptr && !wanted.required.value_or(true)) continue;
+    context.base.expect(verified.label, "table", verified.table != nullptr,
+                        "the table does not exist");
+    if (verified.table == nullptr) continue;
+    if (context.base.spec.tenant) check_tenant_column(context, verified);
+    context.tables.push_back(std::move(verified));
+  }
+}
+
+}  // namespace pgbackfill::planner

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "sql/catalog.hpp"
+#include "sql/identifier.hpp"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace pgbackfill::planner {
+
+/// What the operations of a job are going to touch, as far as privileges and the kinds of tables
+/// matter.
+struct Needs {
+  /// Tables that are altered, roots of partitioned ones, each with whether its rows are written.
+  std::vector<std::pair<const sql::Table*, bool>> altered;
+  std::set<const sql::Table*> read;
+
+  struct OwnedType {
+    sql::QualifiedName name;
+    std::string owner;
+    bool owned = false;  ///< the role is a member of the owner
+    bool built = false;  ///< another type is made beside it
+  };
+  std::vector<OwnedType> types;
+
+  struct Use {
+    const sql::Table* table = nullptr;
+    std::string privilege;             ///< as in GRANT
+    std::vector<std::string> columns;  ///< the privilege on these alone does as well
+    std::string purpose;
+  };
+  std::vector<Use> uses;
+
+  void alter(const sql::Table& table, bool rewritten) {
+    const auto known = std::find_if(altered.begin(), altered.end(),
+                                    [&](const auto& entry) { return entry.first == &table; });
+    if (known == altered.end()) {
+      altered.emplace_back(&table, rewritten);
+    } else {
+      known->second = known->second || rewritten;
+    }
+  }
+};
+
+}  // namespace pgbackfill::planner

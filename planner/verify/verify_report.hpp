@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace pgbackfill::planner {
+
+/// One question asked of the database and its answer.
+struct VerifyCheck {
+  std::string object;  ///< table, table.column, type, index, …
+  std::string name;    ///< stable kind: "no-null", "no-default", "not-null", "foreign-key", …
+  bool passed = false;
+  std::string message;  ///< what differs, with counts; empty when passed
+};
+
+struct VerifyReport {
+  std::vector<VerifyCheck> checks;
+  /// Per table: rows per organization, most first (at most 1000 organizations a table).
+  struct TableCounts {
+    std::string table;
+    std::vector<std::pair<std::string, std::int64_t>> organizations;
+    std::int64_t total = 0;
+  };
+  std::vector<TableCounts> counts;
+  bool passed() const noexcept;
+};
+
+}  // namespace pgbackfill::planner
