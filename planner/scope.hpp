@@ -29,6 +29,7 @@ struct ComingValue {
   sql::QualifiedName table;
   std::string column;
   std::string value;
+  std::string query;  ///< instead of column and value: rows of the table
 };
 
 /// The migration file against the database: what there is to do, before how.

@@ -5,6 +5,7 @@
 #include "sql/identifier.hpp"
 #include "sql/protocol.hpp"
 
+#include <exception>
 #include <array>
 #include <set>
 #include <stdexcept>
@@ -163,6 +164,29 @@ void Transaction::commit() {
   }
   open_ = false;
   connection_.execute("COMMIT");
+}
+
+Savepoint::Savepoint(Connection& connection) : connection_(connection) {
+  connection_.execute("SAVEPOINT pgbackfill");
+}
+
+Savepoint::~Savepoint() {
+  if (!open_) return;
+  try {
+    roll_back();
+  } catch (const std::exception&) {
+    // The link is lost, and with it the transaction.
+  }
+}
+
+void Savepoint::release() {
+  connection_.execute("RELEASE SAVEPOINT pgbackfill");
+  open_ = false;
+}
+
+void Savepoint::roll_back() {
+  open_ = false;
+  connection_.execute("ROLLBACK TO SAVEPOINT pgbackfill; RELEASE SAVEPOINT pgbackfill");
 }
 
 }  // namespace pgbackfill::sql

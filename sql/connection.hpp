@@ -109,4 +109,19 @@ class Transaction {
   bool open_ = true;
 };
 
+/// A part of a transaction that can fail alone. Rolled back unless released.
+class Savepoint {
+ public:
+  explicit Savepoint(Connection& connection);
+  ~Savepoint();
+  Savepoint(const Savepoint&) = delete;
+  Savepoint& operator=(const Savepoint&) = delete;
+  void release();
+  void roll_back();
+
+ private:
+  Connection& connection_;
+  bool open_ = true;
+};
+
 }  // namespace pgbackfill::sql

@@ -99,6 +99,12 @@ int Result::rows() const noexcept { return handle_ ? PQntuples(handle_.get()) : 
 
 int Result::columns() const noexcept { return handle_ ? PQnfields(handle_.get()) : 0; }
 
+std::string_view Result::column_name(int column) const {
+  const char* name = PQfname(handle_.get(), column);
+  if (name == nullptr) throw std::out_of_range("the result has no such column");
+  return name;
+}
+
 bool Result::is_null(int row, int column) const {
   if (row < 0 || row >= rows() || column < 0 || column >= columns()) {
     reject(handle_.get(), column,

@@ -20,6 +20,7 @@ class Result {
 
   int rows() const noexcept;
   int columns() const noexcept;
+  std::string_view column_name(int column) const;
   bool is_null(int row, int column) const;
   /// The bytes of a value; valid while this Result lives. NULL throws.
   std::string_view text(int row, int column) const;

@@ -1,4 +1,4 @@
--- The ledger, format 3: the durable state of jobs. Safe to run again.
+-- The ledger, format 4: the durable state of jobs. Safe to run again.
 CREATE SCHEMA IF NOT EXISTS pgbackfill;
 
 CREATE TABLE IF NOT EXISTS pgbackfill.job (
@@ -66,6 +66,14 @@ CREATE TABLE IF NOT EXISTS pgbackfill.range (
   FOREIGN KEY (job_id, step_id) REFERENCES pgbackfill.step ON DELETE CASCADE
 ) WITH (fillfactor = 50);
 CREATE INDEX IF NOT EXISTS range_step ON pgbackfill.range (job_id, step_id, round);
+
+-- Rows that the job inserted where they were missing, by their keys' columns as text: what taking
+-- it back may delete.
+CREATE TABLE IF NOT EXISTS pgbackfill.ensured (
+  step_id text NOT NULL,
+  row_key text[] NOT NULL,
+  PRIMARY KEY (step_id, row_key)
+);
 
 CREATE TABLE IF NOT EXISTS pgbackfill.quarantine (
   job_id integer NOT NULL REFERENCES pgbackfill.job ON DELETE CASCADE,

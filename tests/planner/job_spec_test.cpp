@@ -65,7 +65,7 @@ JobSpec sample() {
   tenant.references_column = "org_id";
   tenant.value.emplace().constant = "o'1";
   spec.of<EnsureSpec>().push_back(
-      {"organizations", {"org_id"}, {{"org_id", "o1"}, {"name", "D"}}, {}});
+      {"organizations", {"org_id"}, {{"org_id", "o1"}, {"name", "D"}}, "", {}, {}});
   LookupSpec lookup;
   lookup.name = "team_orgs";
   lookup.entries = {{"1", "a"}, {"2", "b"}};

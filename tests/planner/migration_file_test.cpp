@@ -264,7 +264,8 @@ indexes = [ {} ]
       ElementsAre("job.toml:2:1: [tenant] needs the key \"references\"",
                   "job.toml:3:1: [[ensure]] needs the key \"table\"",
                   "job.toml:3:1: [[ensure]] needs the key \"key\"",
-                  "job.toml:3:1: [[ensure]] needs the key \"row\"",
+                  "job.toml:3:1: [[ensure]] needs either \"row\" or \"select\", the rows that must "
+                  "exist",
                   "job.toml:4:1: [[table]] needs the key \"name\"", HasSubstr("has no \"value\""),
                   "job.toml:5:13: [[table]] index needs the key \"name\"",
                   "job.toml:5:13: [[table]] index needs the key \"columns\"",

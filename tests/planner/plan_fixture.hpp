@@ -72,7 +72,7 @@ class PlanFixture : public PgTest {
         {"organizations",
          {"org_id"},
          {{"org_id", std::string(kDefaultOrg)}, {"name", "It's default"}},
-         {}});
+         "", {}, {}});
     return spec;
   }
 

@@ -1,6 +1,7 @@
 #include "planner/operations/ensure/ensure_operation.hpp"
 
 #include "planner/file/section_checks.hpp"
+#include "planner/file/sql_expression.hpp"
 #include "planner/file/toml_section.hpp"
 #include "planner/identity_lines.hpp"
 #include "planner/operations/ensure/ensure_checks.hpp"
@@ -18,9 +19,13 @@ namespace pgbackfill::planner {
 namespace {
 
 EnsureSpec read_ensure(const TomlValue& value, std::vector<SpecError>& errors) {
-  const TomlSection section(value, titled("[[ensure]]", value, "table"), {"table", "key", "row"},
-                            errors);
-  section.require({"table", "key", "row"});
+  const TomlSection section(value, titled("[[ensure]]", value, "table"),
+                            {"table", "key", "row", "select", "on_conflict"}, errors);
+  section.require({"table", "key"});
+  if (section.has("row") == section.has("select")) {
+    section.report(section.position(),
+                   "needs either \"row\" or \"select\", the rows that must exist");
+  }
   EnsureSpec spec;
   spec.position = section.position();
   if (const auto table = section.text("table")) {
@@ -37,6 +42,17 @@ EnsureSpec read_ensure(const TomlValue& value, std::vector<SpecError>& errors) {
       }
     }
   }
+  if (const auto query = section.text("select")) {
+    spec.select = *query;
+    if (const auto defect = expression_defect(spec.select)) {
+      section.report(section.find("select")->position, fmt::format("\"select\" {}", *defect));
+    }
+  }
+  spec.on_conflict =
+      section
+          .choice<EnsureConflict>("on_conflict", {{"refuse", EnsureConflict::kRefuse},
+                                                  {"rename", EnsureConflict::kRename}})
+          .value_or(EnsureConflict::kRefuse);
   for (const PlacedText& column : section.texts("key")) {
     spec.key.push_back(column.text);
     if (row != nullptr && row->find(column.text) == nullptr) {
@@ -51,8 +67,10 @@ EnsureSpec read_ensure(const TomlValue& value, std::vector<SpecError>& errors) {
 void identify_one(const EnsureSpec& ensure, IdentityLines& lines) {
   std::vector<std::string> row;
   for (const auto& [column, value] : ensure.row) row.push_back(column + " " + shown(value));
-  lines.line("ensure {} by {} = {}", lines.display(ensure.table), fmt::join(ensure.key, ", "),
-             fmt::join(row, ", "));
+  lines.line("ensure {} by {} = {}{}", lines.display(ensure.table), fmt::join(ensure.key, ", "),
+             ensure.select.empty() ? fmt::format("{}", fmt::join(row, ", "))
+                                   : "rows of " + shown(ensure.select),
+             ensure.on_conflict == EnsureConflict::kRename ? ", renamed on conflict" : "");
 }
 
 void check_table(CatalogCheck& check, const EnsureSpec& ensure) {
@@ -60,6 +78,10 @@ void check_table(CatalogCheck& check, const EnsureSpec& ensure) {
   if (table == nullptr) return;
   for (const auto& [column, value] : ensure.row) {
     check.need_column(*table, column, ensure.position, "[[ensure]]");
+  }
+  if (ensure.select.empty()) return;
+  for (const std::string& column : ensure.key) {
+    check.need_column(*table, column, ensure.position, "[[ensure]] key");
   }
 }
 
@@ -92,8 +114,9 @@ class Ensure : public Operation {
     for (const EnsureSpec& ensure : spec.of<EnsureSpec>()) {
       const sql::QualifiedName table = resolve_name(ensure.table, spec.schema);
       for (const auto& [column, value] : ensure.row) {
-        scope.of<ComingValue>().push_back({table, column, value});
+        scope.of<ComingValue>().push_back({table, column, value, ""});
       }
+      if (!ensure.select.empty()) scope.of<ComingValue>().push_back({table, "", "", ensure.select});
     }
   }
   void need(const PreflightContext& context, Needs& needs) const override {
@@ -101,6 +124,7 @@ class Ensure : public Operation {
       need_table(context, ensure, needs);
     }
   }
+  void preflight(PreflightContext& context) const override { check_ensures(context); }
   void plan(Stage stage, PlanContext& context) const override {
     if (stage == Stage::kEnsure) plan_ensure(context);
   }

@@ -129,12 +129,29 @@ WantedValues wanted_values(const PreflightContext& context) {
   return values;
 }
 
+/// What a query of organizations gives for the referenced column; nothing when it does not run,
+/// which is told where it is asked for.
+std::vector<std::string> queried_values(const PreflightContext& context, const std::string& query) {
+  std::vector<std::string> values;
+  try {
+    const sql::Result rows = context.connection.execute(
+        fmt::format("SELECT q.{}::text FROM ({}) AS q",
+                    quote_identifier(context.spec.tenant->references_column), query));
+    for (int i = 0; i < rows.rows(); ++i) values.emplace_back(rows.text(i, 0));
+  } catch (const sql::Error& error) {
+    if (error.connection_lost()) throw;
+  }
+  return values;
+}
+
 /// Values of the referenced column that the job itself is going to insert.
 std::vector<std::string> ensured_values(const PreflightContext& context) {
   std::vector<std::string> values;
   for (const ComingValue& coming : context.scope.of<ComingValue>()) {
-    if (coming.table == context.scope.references &&
-        coming.column == context.spec.tenant->references_column) {
+    if (coming.table != context.scope.references) continue;
+    if (!coming.query.empty()) {
+      append(values, queried_values(context, coming.query));
+    } else if (coming.column == context.spec.tenant->references_column) {
       values.push_back(coming.value);
     }
   }
