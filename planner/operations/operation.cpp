@@ -4,6 +4,7 @@
 #include "planner/operations/ensure/ensure_operation.hpp"
 #include "planner/operations/enum/enum_operation.hpp"
 #include "planner/operations/tenant/tenant_operation.hpp"
+#include "planner/operations/unique/unique_operation.hpp"
 
 namespace pgbackfill::planner {
 namespace {
@@ -14,6 +15,7 @@ std::vector<const Operation*>& list() {
       &convert_operation(),
       &tenant_operation(),
       &enum_operation(),
+      &unique_operation(),
   };
   return operations;
 }

@@ -1,5 +1,6 @@
 #include "planner/operations/tenant/cross_tenant.hpp"
 
+#include "planner/operations/tenant/future_values.hpp"
 #include "planner/plan/step_builder.hpp"
 #include "planner/spec_resolution.hpp"
 
@@ -16,119 +17,6 @@ using sql::quote_identifier;
 using sql::quote_literal;
 
 constexpr int kSamples = 3;
-
-/// Queries of what the tables' organizations are going to be, nothing of which is stored yet.
-class FutureValues {
- public:
-  explicit FutureValues(PreflightContext& context) : context_(context) {}
-
-  /// A subquery of the table's rows, all their columns and the value, as "pgbackfill value".
-  /// nullopt where it cannot be told before the job has begun.
-  std::optional<std::string> rows(const TableWork& work) {
-    const auto value = value_of(work);
-    if (!value) return std::nullopt;
-    std::string given = value->value;
-    if (work.column != nullptr) {
-      const std::string own = "t." + quote_identifier(work.column->name);
-      given = work.needs_value ? fmt::format("COALESCE({}, {})", own, given) : own;
-    }
-    return fmt::format("(SELECT t.*, {} AS \"pgbackfill value\" FROM {} AS t{})", given,
-                       work.table->name.quoted(), value->join);
-  }
-
-  const sql::Params& params() const { return params_; }
-
-  const TableWork* find(const sql::QualifiedName& name) const {
-    for (const TableWork& work : context_.scope.tables) {
-      if (work.table->name == name) return &work;
-    }
-    return nullptr;
-  }
-
- private:
-  struct Value {
-    std::string join;
-    std::string value;
-  };
-
-  std::optional<Value> value_of(const TableWork& work) {
-    if (!work.needs_value) return Value{"", "NULL"};
-    if (work.source == nullptr) return std::nullopt;
-    const std::string& type = context_.tenant_type;
-    switch (work.source->kind) {
-      case SourceKind::kConstant:
-        return Value{"", constant_expression(work.source->constant, type)};
-      case SourceKind::kLookup:
-        return lookup(work);
-      case SourceKind::kParent:
-        return parent(work);
-      case SourceKind::kSql:
-        break;
-    }
-    return expression(work);
-  }
-
-  std::string otherwise(const TableWork& work) const {
-    const Otherwise& otherwise = work.source->otherwise;
-    return otherwise.kind == Otherwise::Kind::kConstant
-               ? constant_expression(otherwise.constant, context_.tenant_type)
-               : "NULL::" + context_.tenant_type;
-  }
-
-  std::optional<Value> lookup(const TableWork& work) {
-    const LookupSpec* spec = context_.spec.lookup(work.source->lookup);
-    if (spec == nullptr) return std::nullopt;
-    const auto [place, added] = places_.emplace(spec->name, params_.size() + 1);
-    if (added) {
-      std::vector<std::string> keys;
-      std::vector<std::string> values;
-      for (const auto& [key, value] : spec->entries) {
-        keys.push_back(key);
-        values.push_back(value);
-      }
-      params_.emplace_back(sql::text_array_literal(keys));
-      params_.emplace_back(sql::text_array_literal(values));
-    }
-    const std::string key_type = lookup_key_type(context_.scope, spec->name);
-    const std::string key = "t." + quote_identifier(work.source->key);
-    return Value{fmt::format(" LEFT JOIN (SELECT k::{} AS k, v::{} AS v FROM "
-                             "unnest(${}::text[], ${}::text[]) AS e (k, v)) AS l ON l.k = {}{}",
-                             key_type, context_.tenant_type, place->second, place->second + 1, key,
-                             key_type == "text" ? "::text" : ""),
-                 fmt::format("COALESCE(l.v, {})", otherwise(work))};
-  }
-
-  std::optional<Value> parent(const TableWork& work) {
-    const TableWork* above = find(resolve_name(work.source->parent, context_.spec.schema));
-    if (above == nullptr) return std::nullopt;
-    const auto key = parent_key(*work.table, work.source->key, *above->table);
-    const auto rows_above = rows(*above);
-    if (!key || !rows_above) return std::nullopt;
-    return Value{fmt::format(" LEFT JOIN {} AS p ON p.{} = t.{}", *rows_above,
-                             quote_identifier(*key), quote_identifier(work.source->key)),
-                 fmt::format("CASE WHEN p.{} IS NULL THEN {} ELSE p.\"pgbackfill value\" END",
-                             quote_identifier(*key), otherwise(work))};
-  }
-
-  /// Most expressions read the columns that the job is going to add.
-  std::optional<Value> expression(const TableWork& work) {
-    Value value{"", fmt::format("COALESCE((SELECT ({}) FROM (SELECT t.*) AS {})::{}, {})",
-                                work.source->expression, quote_identifier(work.table->name.name),
-                                context_.tenant_type, otherwise(work))};
-    try {
-      context_.connection.execute(
-          fmt::format("EXPLAIN SELECT {} FROM {} AS t", value.value, work.table->name.quoted()));
-    } catch (const sql::Error& error) {
-      if (error.connection_lost()) throw;
-      return std::nullopt;
-    }
-    return value;
-  }
-
-  PreflightContext& context_;
-  sql::Params params_;
-  std::map<std::string, std::size_t> places_;  ///< of a lookup's keys in params_
-};
 
 std::string joined_on(const sql::ForeignKey& key, const std::string& alias) {
   std::vector<std::string> parts;
