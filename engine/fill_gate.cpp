@@ -26,8 +26,9 @@ void warn(Ledger& ledger, int job_id, const LogSink& log) {
   std::erase_if(fills, [](const FillRecord& fill) { return fill.rows == 0; });
   if (fills.empty()) return;
   const std::string text = fmt::format(
-      "stage enforce begins, and an application that does not send the organization yet will have "
-      "its rows refused: {}. To deploy it first: run --until backfill, deploy, run; or set "
+      "stage enforce begins, and an application that does not send the column yet will have its "
+      "rows refused: {}. To deploy it first: run --until "
+      "backfill, deploy, run; or set "
       "enforce_when_quiet",
       listed(fills));
   log(LogLevel::kWarning, text);
@@ -58,8 +59,8 @@ bool pass_fill_gate(Ledger& ledger, int job_id, const planner::RunOptions& run,
     const auto now = std::chrono::steady_clock::now();
     if (said == std::chrono::steady_clock::time_point::min() || now - said > kRepeat) {
       const std::string text = fmt::format(
-          "stage enforce waits until no row has come without its organization for {:.0f} s: {}",
-          wanted, listed(fills));
+          "stage enforce waits until no row has come without its value for {:.0f} s: {}", wanted,
+          listed(fills));
       log(LogLevel::kWarning, text);
       ledger.event(job_id, "warning", text);
       said = now;

@@ -81,7 +81,8 @@ std::string IdentityLines::describe(const ValueSource& value) const {
       return fmt::format("lookup {} by {}, otherwise {}", shown(value.lookup), value.key,
                          describe_otherwise(value.otherwise));
     case SourceKind::kParent:
-      return fmt::format("parent {} via {}, otherwise {}", display(value.parent), value.key,
+      return fmt::format("parent {}{} via {}, otherwise {}", display(value.parent),
+                         value.column.empty() ? "" : "." + value.column, value.key,
                          describe_otherwise(value.otherwise));
     case SourceKind::kSql:
       return fmt::format("sql {}, otherwise {}", shown(value.expression),

@@ -29,7 +29,7 @@ struct SpecError {
 enum class SourceKind {
   kConstant,  ///< the same value for every row
   kLookup,    ///< a [[lookup]] file, by a column of the row
-  kParent,    ///< the tenant column of the row that a foreign key column points to
+  kParent,    ///< a column of the row that a foreign key column points to
   kSql,       ///< an expression over the row
 };
 
@@ -45,6 +45,7 @@ struct ValueSource {
   std::string lookup;      ///< kLookup: name of the [[lookup]]
   std::string key;         ///< kLookup: column of the table; kParent: column that references (via)
   std::string parent;      ///< kParent: table as written
+  std::string column;      ///< kParent: its column; empty: the one of the same name
   std::string expression;  ///< kSql
   Otherwise otherwise;
   Position position;
@@ -62,6 +63,19 @@ struct TableSpec {
   std::optional<bool> required;
   std::optional<ValueSource> value;  ///< not given: the tenant's value
   std::vector<IndexSpec> indexes;
+  Position position;
+};
+
+/// One [[column]]: any other column of a table that the job adds or fills.
+struct ColumnSpec {
+  std::string table;  ///< as written
+  std::string name;
+  std::string type;  ///< empty: that of the existing column
+  ValueSource value;
+  bool not_null = false;
+  std::string default_value;           ///< a constant that it has in the end
+  bool default_is_expression = false;  ///< default_value is SQL
+  std::string index;                   ///< name of an index on it; empty: none
   Position position;
 };
 
@@ -141,6 +155,7 @@ struct JobSpec : TypedLists {
   std::optional<TenantSpec> tenant;  ///< may be absent when only enums are converted
   std::vector<LookupSpec> lookups;
   std::vector<TableSpec> tables;
+  std::vector<ColumnSpec> columns;
 
   const LookupSpec* lookup(std::string_view name) const;
 };

@@ -16,6 +16,24 @@ Scope resolve_scope(const JobSpec& spec, const sql::Catalog& catalog) {
   return scope;
 }
 
+std::vector<const ValueWork*> Scope::values() const {
+  std::vector<const ValueWork*> all;
+  for (const ValueWork& work : tables) all.push_back(&work);
+  for (const ValueWork& work : columns) all.push_back(&work);
+  return all;
+}
+
+void resolve_value(const JobSpec& spec, ValueWork& work) {
+  work.label = work.table->name.display(spec.schema);
+  work.column = work.table->column(work.name);
+  if (work.column != nullptr) work.type = work.column->type;
+  work.needs_value = work.column == nullptr || !work.column->not_null;
+  const bool metadata_wanted =
+      spec.run.method == MethodChoice::kAuto || spec.run.method == MethodChoice::kCatalog;
+  work.by_catalog = work.source != nullptr && work.source->kind == SourceKind::kConstant &&
+                    work.column == nullptr && !work.table->row_type_used && metadata_wanted;
+}
+
 std::vector<const sql::Table*> physical_tables(const sql::Catalog& catalog,
                                                const sql::Table& table) {
   if (table.kind != 'p') return {&table};
@@ -62,7 +80,7 @@ std::string expand_name(std::string_view pattern, const TenantSpec& tenant,
   return sql::fit_identifier(name);
 }
 
-std::vector<IndexSpec> wanted_indexes(const TenantSpec& tenant, const TableWork& work,
+std::vector<IndexSpec> wanted_indexes(const TenantSpec& tenant, const ValueWork& work,
                                       const sql::QualifiedName& references) {
   std::vector<IndexSpec> indexes = work.spec->indexes;
   bool led = false;
@@ -78,7 +96,7 @@ std::vector<IndexSpec> wanted_indexes(const TenantSpec& tenant, const TableWork&
   return indexes;
 }
 
-const sql::ForeignKey* equal_foreign_key(const TableWork& work, const TenantSpec& tenant,
+const sql::ForeignKey* equal_foreign_key(const ValueWork& work, const TenantSpec& tenant,
                                          const sql::QualifiedName& references) {
   const char wanted = tenant.on_delete == "restrict" ? 'r' : 'a';
   for (const sql::ForeignKey& key : work.table->foreign_keys) {
@@ -121,12 +139,12 @@ bool mentions_word(std::string_view text, std::string_view word) {
 
 std::string lookup_key_type(const Scope& scope, std::string_view lookup) {
   std::set<std::string> families;
-  for (const TableWork& work : scope.tables) {
-    if (work.source == nullptr || work.source->kind != SourceKind::kLookup ||
-        work.source->lookup != lookup || !work.needs_value) {
+  for (const ValueWork* work : scope.values()) {
+    if (work->source == nullptr || work->source->kind != SourceKind::kLookup ||
+        work->source->lookup != lookup || !work->needs_value) {
       continue;
     }
-    const sql::Column* key = work.table->column(work.source->key);
+    const sql::Column* key = work->table->column(work->source->key);
     const TypeFamily family =
         key == nullptr ? TypeFamily::kText : type_family(normalise_type(key->type));
     families.insert(family == TypeFamily::kInteger ? "bigint"

@@ -22,7 +22,7 @@ class LookupReader {
  public:
   LookupReader(LookupSpec& lookup, LookupDefects& defects) : lookup_(lookup), defects_(defects) {}
 
-  void read(std::string_view text, const std::string& tenant_column) {
+  void read(std::string_view text, const std::string& value_column) {
     CsvReader csv(text);
     try {
       const std::optional<CsvRecord> header = csv.next();
@@ -30,7 +30,7 @@ class LookupReader {
         defects_.add(0, "is empty; it needs a header line with two columns");
         return;
       }
-      if (!read_header(*header, tenant_column)) return;
+      if (!read_header(*header, value_column)) return;
       while (std::optional<CsvRecord> record = csv.next()) read_entry(std::move(*record));
     } catch (const CsvError& error) {
       defects_.add(error.line(), error.what());
@@ -38,19 +38,19 @@ class LookupReader {
   }
 
  private:
-  bool read_header(const CsvRecord& header, const std::string& tenant_column) {
+  bool read_header(const CsvRecord& header, const std::string& value_column) {
     const auto& names = header.fields;
     if (names.size() != 2) {
       defects_.add(header.line, fmt::format("the header must name two columns (the key and \"{}\")"
                                             ", not {}",
-                                            tenant_column, names.size()));
+                                            value_column, names.size()));
       return false;
     }
     if (names[0].empty() || names[1].empty() || names[0] == names[1]) {
       defects_.add(header.line, "the two columns of the header need different names");
       return false;
     }
-    value_field_ = names[0] == tenant_column ? 0 : 1;
+    value_field_ = names[0] == value_column ? 0 : 1;
     lookup_.value_header = names[value_field_];
     lookup_.key_header = names[1 - value_field_];
     return true;
@@ -100,7 +100,7 @@ void LookupDefects::move_to(std::vector<SpecError>& errors) {
   }
 }
 
-void read_lookup_file(const std::filesystem::path& path, const std::string& tenant_column,
+void read_lookup_file(const std::filesystem::path& path, const std::string& value_column,
                       LookupSpec& lookup, std::vector<SpecError>& errors) {
   std::string text;
   try {
@@ -117,7 +117,7 @@ void read_lookup_file(const std::filesystem::path& path, const std::string& tena
     defects.add(static_cast<int>(line), text[*bad] == '\0' ? "a NUL byte: not a text file"
                                                            : "not UTF-8: save the file as UTF-8");
   } else {
-    LookupReader(lookup, defects).read(text, tenant_column);
+    LookupReader(lookup, defects).read(text, value_column);
   }
   defects.move_to(errors);
 }

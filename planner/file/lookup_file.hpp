@@ -26,8 +26,8 @@ class LookupDefects {
 };
 
 /// Reads the CSV file of a lookup into its headers, entries and lines. The column named
-/// `tenant_column` is the value; where neither is, the second is. Defects are appended to `errors`.
-void read_lookup_file(const std::filesystem::path& path, const std::string& tenant_column,
+/// `value_column` is the value; where neither is, the second is. Defects are appended to `errors`.
+void read_lookup_file(const std::filesystem::path& path, const std::string& value_column,
                       LookupSpec& lookup, std::vector<SpecError>& errors);
 
 }  // namespace pgbackfill::planner

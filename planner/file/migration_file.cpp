@@ -111,6 +111,16 @@ void read_document(const TomlValue& document, JobSpec& spec, std::vector<SpecErr
   }
 }
 
+/// The header that the values of a lookup stand under: the column that it is for.
+std::string value_column(const JobSpec& spec, const LookupSpec& lookup) {
+  for (const ColumnSpec& column : spec.columns) {
+    if (column.value.kind == SourceKind::kLookup && column.value.lookup == lookup.name) {
+      return column.name;
+    }
+  }
+  return spec.tenant ? spec.tenant->column : TenantSpec{}.column;
+}
+
 // In the order of the file; what concerns a file as a whole stays where it was found.
 void sort_by_place(std::vector<SpecError>& errors) {
   std::stable_sort(errors.begin(), errors.end(), [](const SpecError& a, const SpecError& b) {
@@ -143,10 +153,10 @@ JobSpec read_migration_file(const std::filesystem::path& path) {
   for (const Operation* operation : operations()) operation->check_rules(spec, errors);
 
   std::vector<SpecError> lookup_errors;
-  const std::string tenant_column = spec.tenant ? spec.tenant->column : TenantSpec{}.column;
   for (LookupSpec& lookup : spec.lookups) {
     if (lookup.file.empty()) continue;
-    read_lookup_file(lookup_path(spec.file, lookup.file), tenant_column, lookup, lookup_errors);
+    read_lookup_file(lookup_path(spec.file, lookup.file), value_column(spec, lookup), lookup,
+                     lookup_errors);
   }
   const auto own = std::stable_partition(
       lookup_errors.begin(), lookup_errors.end(),

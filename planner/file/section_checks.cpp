@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstddef>
 #include <stdexcept>
 
@@ -51,6 +53,20 @@ void check_template(const TomlSection& section, std::string_view key, const Plac
     }
     rest.remove_prefix(close + 1);
   }
+}
+
+std::optional<std::string> read_type(const TomlSection& section) {
+  const auto text = section.text("type");
+  if (!text) return std::nullopt;
+  const bool plain = std::all_of(text->begin(), text->end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c >= 0x80 ||
+           std::string_view(" _(),.\"[]").find(static_cast<char>(c)) != std::string_view::npos;
+  });
+  const bool quotes_closed = std::count(text->begin(), text->end(), '"') % 2 == 0;
+  if (plain && quotes_closed) return text;
+  section.report(section.find("type")->position,
+                 fmt::format("\"type\": \"{}\" is not the name of a type", *text));
+  return std::nullopt;
 }
 
 }  // namespace pgbackfill::planner

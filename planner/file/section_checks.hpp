@@ -2,6 +2,7 @@
 
 #include "planner/file/toml_section.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,10 @@ void check_name(const TomlSection& section, std::string_view key, const PlacedTe
 
 /// Reports an identifier that PostgreSQL would cut off.
 void check_length(const TomlSection& section, std::string_view key, const PlacedText& name);
+
+/// The key "type", the name of a type; it goes into SQL as it is written. Anything else is
+/// reported.
+std::optional<std::string> read_type(const TomlSection& section);
 
 /// Reports placeholders other than {table}, {column} and {references}.
 void check_template(const TomlSection& section, std::string_view key, const PlacedText& text);

@@ -56,7 +56,7 @@ void read_lookup_source(const TomlSection& source, ValueSource& value) {
   if (!source.has("key")) {
     source.report(source.position(), "a lookup needs \"key\", the column to look up by");
   }
-  refuse_keys(source, "lookup", {"via"});
+  refuse_keys(source, "lookup", {"via", "column"});
 }
 
 void read_parent_source(const TomlSection& source, ValueSource& value) {
@@ -69,13 +69,14 @@ void read_parent_source(const TomlSection& source, ValueSource& value) {
     value.parent = *parent;
     check_name(source, "parent", {*parent, source.find("parent")->position});
   }
+  value.column = source.text("column").value_or("");
   refuse_keys(source, "parent", {"key"});
 }
 
 void read_sql_source(const TomlSection& source, ValueSource& value) {
   value.kind = SourceKind::kSql;
   const TomlValue* text = source.find("sql", Kind::kString);
-  refuse_keys(source, "sql", {"key", "via"});
+  refuse_keys(source, "sql", {"key", "via", "column"});
   if (text == nullptr) return;
   value.expression = text->text;
   if (const auto defect = expression_defect(value.expression)) {
@@ -87,9 +88,9 @@ void read_sql_source(const TomlSection& source, ValueSource& value) {
 
 ValueSource read_value_source(const TomlValue& value, const std::string& title,
                               std::vector<SpecError>& errors) {
-  const TomlSection source(value, title + " value",
-                           {"constant", "lookup", "parent", "sql", "key", "via", "otherwise"},
-                           errors);
+  const TomlSection source(
+      value, title + " value",
+      {"constant", "lookup", "parent", "sql", "key", "via", "column", "otherwise"}, errors);
   ValueSource result;
   result.position = value.position;
   int kinds = 0;
@@ -104,7 +105,7 @@ ValueSource read_value_source(const TomlValue& value, const std::string& title,
   }
   if (source.has("constant")) {
     result.constant = read_constant(source);
-    refuse_keys(source, "constant", {"key", "via", "otherwise"});
+    refuse_keys(source, "constant", {"key", "via", "column", "otherwise"});
   } else {
     if (source.has("lookup")) read_lookup_source(source, result);
     if (source.has("parent")) read_parent_source(source, result);

@@ -14,11 +14,15 @@ void finish_alter(Step& step, const NotNullRequest& request, std::string action,
   const auto& name = request.table->name;
   if (request.drop_default) {
     const std::string column = quote_identifier(request.column);
-    step.title += ", and drop its default";
-    action += fmt::format(", ALTER COLUMN {} DROP DEFAULT", column);
-    inverse += fmt::format(", ALTER COLUMN {} SET DEFAULT {}", column, request.default_to_restore);
-    step.probe =
-        probe::both(step.probe, probe::no(probe::column_has_default(name, request.column)));
+    const auto set = [&](const std::string& value) {
+      return fmt::format(", ALTER COLUMN {} {}", column,
+                         value.empty() ? "DROP DEFAULT" : "SET DEFAULT " + value);
+    };
+    step.title +=
+        request.default_after.empty() ? ", and drop its default" : ", and set its default";
+    action += set(request.default_after);
+    inverse += set(request.default_to_restore);
+    step.probe = probe::both(step.probe, settled_default(request));
   }
   step.sql = {alter_table(name, action)};
   step.inverse = {};
@@ -57,6 +61,12 @@ Step add_check(const NotNullRequest& request, const std::string& constraint) {
 }
 
 }  // namespace
+
+std::string settled_default(const NotNullRequest& request) {
+  const std::string has = probe::column_has_default(request.table->name, request.column);
+  if (request.default_after.empty()) return probe::no(has);
+  return probe::both(has, probe::no(probe::default_counts(request.table->name, request.column)));
+}
 
 void add_not_null_steps(PlanContext& context, const NotNullRequest& request) {
   if (!context.spec.run.online) return set_not_null_at_once(context, request);

@@ -2,7 +2,6 @@
 
 #include "planner/operations/operation.hpp"
 #include "planner/plan/step_builder.hpp"
-#include "planner/sql_type.hpp"
 #include "sql/statements.hpp"
 
 #include <fmt/format.h>
@@ -95,8 +94,7 @@ const Step* Plan::step(std::string_view id) const {
 }
 
 Plan make_plan(const JobSpec& spec, const sql::Catalog& catalog, sql::Connection& connection) {
-  PlanContext context{spec, catalog, connection, resolve_scope(spec, catalog), "", {}, {}};
-  if (spec.tenant) context.tenant_type = normalise_type(spec.tenant->type);
+  PlanContext context{spec, catalog, connection, resolve_scope(spec, catalog), {}, {}};
   context.plan.schema = spec.schema;
   context.plan.notes = context.scope.notes;
   context.plan.steps.push_back(ledger_step());

@@ -23,7 +23,6 @@ struct PlanContext {
   const sql::Catalog& catalog;
   sql::Connection& connection;
   Scope scope;
-  std::string tenant_type;  ///< as the server spells it; empty without [tenant]
   Plan plan;
   /// Columns that have no statistics of their own until somebody collects them.
   std::vector<NewColumn> new_columns;
@@ -94,8 +93,11 @@ struct NotNullRequest {
   /// What goes with the default, and what must be there before it comes back.
   std::vector<std::string> after_drop;
   std::vector<std::string> before_restore;
+  std::string default_after = {};  ///< SQL of the default that takes its place; empty: none
 };
 void add_not_null_steps(PlanContext& context, const NotNullRequest& request);
+/// Probe: the column has the default that it is to have in the end.
+std::string settled_default(const NotNullRequest& request);
 
 /// What the index steps need to know of an index.
 struct IndexRequest {

@@ -94,15 +94,16 @@ CREATE TABLE IF NOT EXISTS pgbackfill.event (
   message text NOT NULL
 );
 
--- Tables whose new rows get their organization from a default or a trigger of the job: names of a
+-- Columns whose new rows get their value from a default or a trigger of the job: names of a
 -- sequence that counts them and of one that holds when the last came (seconds since 1970). Each is
 -- outside of transactions, so that counting makes nobody wait.
 CREATE TABLE IF NOT EXISTS pgbackfill.fill (
-  table_name text PRIMARY KEY,
+  table_name text NOT NULL,
   column_name text NOT NULL,
   counter text NOT NULL,
   clock text NOT NULL,
-  since timestamptz NOT NULL DEFAULT clock_timestamp()
+  since timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (table_name, column_name)
 );
 
 CREATE OR REPLACE VIEW pgbackfill.progress AS

@@ -1,6 +1,3 @@
-#include "planner/backfill/dependencies.hpp"
-#include "planner/operations/tenant/fill_counter.hpp"
-#include "planner/operations/tenant/live_values.hpp"
 #include "planner/operations/tenant/tenant_plan.hpp"
 
 #include <fmt/format.h>
@@ -50,7 +47,7 @@ Step validate_key(const ForeignKeyRequest& request, const sql::QualifiedName& ta
 
 /// Servers before 18 cannot add a NOT VALID key to a partitioned table; valid keys of all leaves
 /// spare the scan on every version.
-void partitioned_key(PlanContext& context, const TableWork& work,
+void partitioned_key(PlanContext& context, const ValueWork& work,
                      const ForeignKeyRequest& request) {
   for (const sql::QualifiedName& leaf : work.table->leaves) {
     const std::string shown = leaf.display(context.spec.schema);
@@ -63,7 +60,7 @@ void partitioned_key(PlanContext& context, const TableWork& work,
   context.plan.steps.push_back(add_key(request, work.table->name, request.column, false));
 }
 
-ForeignKeyRequest key_request(const PlanContext& context, const TableWork& work) {
+ForeignKeyRequest key_request(const PlanContext& context, const ValueWork& work) {
   const TenantSpec& tenant = *context.spec.tenant;
   ForeignKeyRequest request;
   request.label = work.label;
@@ -82,92 +79,10 @@ ForeignKeyRequest key_request(const PlanContext& context, const TableWork& work)
   return request;
 }
 
-std::string drop_trigger_id(const PlanContext& context, const std::string& label) {
-  return fmt::format("enforce:{}:drop-fill-trigger:{}", label, context.spec.tenant->column);
-}
-
-void drop_fill_trigger(PlanContext& context, const TableWork& work) {
-  // The trigger's own step holds its definition; taking this step back sets it up again.
-  for (const Step& expand : context.plan.steps) {
-    if (expand.id !=
-        fmt::format("expand:{}:fill-trigger:{}", work.label, context.spec.tenant->column)) {
-      continue;
-    }
-    Step step =
-        make_step(Stage::kEnforce, work.label, "drop-fill-trigger", context.spec.tenant->column);
-    step.title = fmt::format("drop the trigger that filled {}", context.spec.tenant->column);
-    step.sql = expand.inverse;
-    step.inverse = expand.sql;
-    step.probe = probe::no(expand.probe);
-    context.plan.steps.push_back(std::move(step));
-    return;
-  }
-}
-
-void enforce_table(PlanContext& context, const TableWork& work,
-                   const std::vector<std::string>& sources) {
-  const std::string& column = context.spec.tenant->column;
-  const bool had_default = work.column != nullptr && work.column->default_expression;
-  const bool constant = work.source != nullptr && work.source->kind == SourceKind::kConstant;
-  NotNullRequest request;
-  request.table = work.table;
-  request.label = work.label;
-  request.column = column;
-  request.drop_default = had_default || constant;
-  // What the step takes back is the state that expand left behind.
-  if (constant) {
-    const FillCounter counter(work.table->name, work.label, column);
-    request.default_to_restore = counter.counted(constant_expression(
-        work.source->constant, work.column == nullptr ? context.tenant_type : work.column->type));
-    request.after_drop = counter.drop();
-    request.before_restore = counter.create();
-    append(request.before_restore, counter.create_function());
-  } else if (had_default) {
-    request.drop_default = false;
-  }
-  if (work.needs_value) {
-    add_reconcile_steps(context, work, sources);
-    if (!constant && context.spec.run.online) add_fill_on_update(context, work);
-    add_not_null_steps(context, request);
-    drop_fill_trigger(context, work);
-  } else if (had_default) {
-    Step step = make_step(Stage::kEnforce, work.label, "drop-default", column);
-    const std::string quoted = quote_identifier(column);
-    step.title = fmt::format("drop the default of {}", column);
-    step.sql = {alter_table(work.table->name, fmt::format("ALTER COLUMN {} DROP DEFAULT", quoted))};
-    step.inverse = {alter_table(
-        work.table->name,
-        fmt::format("ALTER COLUMN {} SET DEFAULT {}", quoted, *work.column->default_expression))};
-    step.probe = probe::no(probe::column_has_default(work.table->name, column));
-    context.plan.steps.push_back(std::move(step));
-  }
-}
-
-/// The last step of enforce for each table that others take their values from: until then its own
-/// values may move.
-std::vector<std::string> settled_by(const PlanContext& context, const Dependencies& dependencies,
-                                    std::size_t table) {
-  std::vector<std::string> ids;
-  for (const std::size_t other : dependencies.of(table)) {
-    const std::string& label = context.scope.tables[other].label;
-    for (const Step& step : context.plan.steps) {
-      if (step.id == drop_trigger_id(context, label)) ids.push_back(step.id);
-    }
-  }
-  return ids;
-}
-
 }  // namespace
 
-void plan_tenant_enforce(PlanContext& context) {
-  const Dependencies dependencies(context.spec, context.scope);
-  for (const std::size_t table : dependencies.order()) {
-    enforce_table(context, context.scope.tables[table], settled_by(context, dependencies, table));
-  }
-}
-
 void plan_tenant_foreign_keys(PlanContext& context) {
-  for (const TableWork& work : context.scope.tables) {
+  for (const ValueWork& work : context.scope.tables) {
     ForeignKeyRequest request = key_request(context, work);
     const sql::QualifiedName& table = work.table->name;
     const sql::ForeignKey* equal =

@@ -39,7 +39,7 @@ std::string label_of(const sql::Table& table) {
 }
 
 /// A key whose two ends may differ: not the one that the value itself comes by.
-bool may_differ(const PreflightContext& context, const TableWork& work, const TableWork& referenced,
+bool may_differ(const PreflightContext& context, const ValueWork& work, const ValueWork& referenced,
                 const sql::ForeignKey& key) {
   if (!work.needs_value && !referenced.needs_value) return true;
   if (work.source == nullptr) return false;
@@ -58,16 +58,16 @@ bool may_differ(const PreflightContext& context, const TableWork& work, const Ta
 /// One foreign key to look along.
 struct Edge {
   const sql::ForeignKey* key = nullptr;
-  const TableWork* referenced = nullptr;
+  const ValueWork* referenced = nullptr;
   std::string rows;  ///< of the referenced table, a subquery
   std::string alias;
 };
 
-std::vector<Edge> edges_of(const PreflightContext& context, const TableWork& work,
+std::vector<Edge> edges_of(const PreflightContext& context, const ValueWork& work,
                            FutureValues& values, std::vector<std::string>& untold) {
   std::vector<Edge> edges;
   for (const sql::ForeignKey& key : work.table->foreign_keys) {
-    const TableWork* referenced = values.find(key.referenced);
+    const ValueWork* referenced = values.find(key.referenced);
     if (referenced == nullptr || !may_differ(context, work, *referenced, key)) continue;
     if (const auto rows = values.rows(*referenced)) {
       edges.push_back({&key, referenced, *rows, fmt::format("r{}", edges.size())});
@@ -78,7 +78,7 @@ std::vector<Edge> edges_of(const PreflightContext& context, const TableWork& wor
   return edges;
 }
 
-void report(PreflightContext& context, const TableWork& work, const Edge& edge,
+void report(PreflightContext& context, const ValueWork& work, const Edge& edge,
             const std::string& rows, const sql::Params& params, std::int64_t count) {
   const sql::Result samples = context.connection.execute(
       fmt::format(
@@ -105,7 +105,7 @@ void report(PreflightContext& context, const TableWork& work, const Edge& edge,
 }
 
 /// One pass over the table tells of all its keys.
-void check_table(PreflightContext& context, const TableWork& work,
+void check_table(PreflightContext& context, const ValueWork& work,
                  std::vector<std::string>& untold) {
   FutureValues values(context);
   const auto rows = values.rows(work);
@@ -134,8 +134,9 @@ void check_table(PreflightContext& context, const TableWork& work,
 }  // namespace
 
 void check_cross_tenant(PreflightContext& context) {
+  if (!context.spec.tenant) return;
   std::vector<std::string> untold;
-  for (const TableWork& work : context.scope.tables) {
+  for (const ValueWork& work : context.scope.tables) {
     try {
       check_table(context, work, untold);
     } catch (const sql::Error& error) {

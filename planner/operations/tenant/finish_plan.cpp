@@ -45,14 +45,12 @@ void drop_lookups(PlanContext& context) {
   std::move(drops.begin(), drops.end(), std::back_inserter(context.plan.steps));
 }
 
-void describe_target(PlanContext& context, const TableWork& work) {
+void describe_target(PlanContext& context, const ValueWork& work) {
   const TenantSpec& tenant = *context.spec.tenant;
   const sql::QualifiedName& references = context.scope.references;
   const sql::ForeignKey* existing = equal_foreign_key(work, tenant, references);
   context.plan.tables.push_back(
-      {work.table->name, tenant.column,
-       work.column == nullptr ? context.tenant_type : work.column->type, references,
-       tenant.references_column,
+      {work.table->name, tenant.column, work.type, references, tenant.references_column,
        existing != nullptr ? existing->name
                            : expand_name(tenant.foreign_key, tenant, work.table->name, references),
        wanted_indexes(tenant, work, references)});
@@ -61,7 +59,7 @@ void describe_target(PlanContext& context, const TableWork& work) {
 }  // namespace
 
 void plan_tenant_indexes(PlanContext& context) {
-  for (const TableWork& work : context.scope.tables) {
+  for (const ValueWork& work : context.scope.tables) {
     for (const IndexSpec& index :
          wanted_indexes(*context.spec.tenant, work, context.scope.references)) {
       const sql::Index* existing = work.table->index(index.name);
@@ -74,7 +72,7 @@ void plan_tenant_indexes(PlanContext& context) {
 
 void plan_tenant_finish(PlanContext& context) {
   drop_lookups(context);
-  for (const TableWork& work : context.scope.tables) describe_target(context, work);
+  for (const ValueWork& work : context.scope.tables) describe_target(context, work);
 }
 
 }  // namespace pgbackfill::planner

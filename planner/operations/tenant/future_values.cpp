@@ -9,7 +9,7 @@ namespace pgbackfill::planner {
 
 using sql::quote_identifier;
 
-std::optional<std::string> FutureValues::rows(const TableWork& work) {
+std::optional<std::string> FutureValues::rows(const ValueWork& work) {
   const auto value = value_of(work);
   if (!value) return std::nullopt;
   std::string given = value->value;
@@ -21,14 +21,14 @@ std::optional<std::string> FutureValues::rows(const TableWork& work) {
                      work.table->name.quoted(), value->join);
 }
 
-const TableWork* FutureValues::find(const sql::QualifiedName& name) const {
-  for (const TableWork& work : context_.scope.tables) {
+const ValueWork* FutureValues::find(const sql::QualifiedName& name) const {
+  for (const ValueWork& work : context_.scope.tables) {
     if (work.table->name == name) return &work;
   }
   return nullptr;
 }
 
-std::optional<FutureValues::Value> FutureValues::value_of(const TableWork& work) {
+std::optional<FutureValues::Value> FutureValues::value_of(const ValueWork& work) {
   if (!work.needs_value) return Value{"", "NULL"};
   if (work.source == nullptr) return std::nullopt;
   const std::string& type = context_.tenant_type;
@@ -45,14 +45,14 @@ std::optional<FutureValues::Value> FutureValues::value_of(const TableWork& work)
   return expression(work);
 }
 
-std::string FutureValues::otherwise(const TableWork& work) const {
+std::string FutureValues::otherwise(const ValueWork& work) const {
   const Otherwise& otherwise = work.source->otherwise;
   return otherwise.kind == Otherwise::Kind::kConstant
              ? constant_expression(otherwise.constant, context_.tenant_type)
              : "NULL::" + context_.tenant_type;
 }
 
-std::optional<FutureValues::Value> FutureValues::lookup(const TableWork& work) {
+std::optional<FutureValues::Value> FutureValues::lookup(const ValueWork& work) {
   const LookupSpec* spec = context_.spec.lookup(work.source->lookup);
   if (spec == nullptr) return std::nullopt;
   const auto [place, added] = places_.emplace(spec->name, params_.size() + 1);
@@ -75,8 +75,8 @@ std::optional<FutureValues::Value> FutureValues::lookup(const TableWork& work) {
                fmt::format("COALESCE(l.v, {})", otherwise(work))};
 }
 
-std::optional<FutureValues::Value> FutureValues::parent(const TableWork& work) {
-  const TableWork* above = find(resolve_name(work.source->parent, context_.spec.schema));
+std::optional<FutureValues::Value> FutureValues::parent(const ValueWork& work) {
+  const ValueWork* above = find(resolve_name(work.source->parent, context_.spec.schema));
   if (above == nullptr) return std::nullopt;
   const auto key = parent_key(*work.table, work.source->key, *above->table);
   const auto rows_above = rows(*above);
@@ -88,7 +88,7 @@ std::optional<FutureValues::Value> FutureValues::parent(const TableWork& work) {
 }
 
 /// Most expressions read the columns that the job is going to add.
-std::optional<FutureValues::Value> FutureValues::expression(const TableWork& work) {
+std::optional<FutureValues::Value> FutureValues::expression(const ValueWork& work) {
   Value value{"", fmt::format("COALESCE((SELECT ({}) FROM (SELECT t.*) AS {})::{}, {})",
                               work.source->expression, quote_identifier(work.table->name.name),
                               context_.tenant_type, otherwise(work))};

@@ -17,12 +17,12 @@ class FutureValues {
 
   /// A subquery of the table's rows, all their columns and the value, as "pgbackfill value".
   /// nullopt where it cannot be told before the job has begun.
-  std::optional<std::string> rows(const TableWork& work);
+  std::optional<std::string> rows(const ValueWork& work);
 
   const sql::Params& params() const { return params_; }
 
   /// The table of the job that has the name, or nullptr.
-  const TableWork* find(const sql::QualifiedName& name) const;
+  const ValueWork* find(const sql::QualifiedName& name) const;
 
  private:
   struct Value {
@@ -30,11 +30,11 @@ class FutureValues {
     std::string value;
   };
 
-  std::optional<Value> value_of(const TableWork& work);
-  std::string otherwise(const TableWork& work) const;
-  std::optional<Value> lookup(const TableWork& work);
-  std::optional<Value> parent(const TableWork& work);
-  std::optional<Value> expression(const TableWork& work);
+  std::optional<Value> value_of(const ValueWork& work);
+  std::string otherwise(const ValueWork& work) const;
+  std::optional<Value> lookup(const ValueWork& work);
+  std::optional<Value> parent(const ValueWork& work);
+  std::optional<Value> expression(const ValueWork& work);
 
   PreflightContext& context_;
   sql::Params params_;

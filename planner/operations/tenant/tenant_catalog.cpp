@@ -1,9 +1,9 @@
-#include "planner/operations/tenant/check_lookup.hpp"
 #include "planner/operations/tenant/tenant_checks.hpp"
 #include "planner/preflight/catalog_check.hpp"
 #include "planner/scope.hpp"
 #include "planner/spec_resolution.hpp"
 #include "planner/sql_type.hpp"
+#include "planner/values/check_lookup.hpp"
 
 #include <fmt/format.h>
 
@@ -26,6 +26,10 @@ class TenantCatalog {
     if (spec.tenant->value) check_constants(*spec.tenant->value);
     for (const TableSpec& table : spec.tables) check_table(table);
     for (const LookupSpec& lookup : spec.lookups) {
+      const bool of_columns =
+          std::any_of(spec.columns.begin(), spec.columns.end(),
+                      [&](const ColumnSpec& column) { return column.value.lookup == lookup.name; });
+      if (of_columns && lookup_users_[lookup.name].empty()) continue;  // checked there
       check_lookup(spec, lookup, lookup_users_[lookup.name], tenant_type_, check_.errors);
     }
   }

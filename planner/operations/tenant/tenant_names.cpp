@@ -9,7 +9,7 @@
 namespace pgbackfill::planner {
 namespace {
 
-void check_index(PreflightContext& context, const TableWork& work, const IndexSpec& wanted) {
+void check_index(PreflightContext& context, const ValueWork& work, const IndexSpec& wanted) {
   const sql::Index* index = work.table->index(wanted.name);
   if (index != nullptr) {
     // An invalid one of the same shape is an interrupted build, which the job repeats.
@@ -29,7 +29,7 @@ void check_index(PreflightContext& context, const TableWork& work, const IndexSp
                  "give the index another name in the migration file");
 }
 
-void check_foreign_key(PreflightContext& context, const TableWork& work) {
+void check_foreign_key(PreflightContext& context, const ValueWork& work) {
   const TenantSpec& tenant = *context.spec.tenant;
   const sql::QualifiedName& references = context.scope.references;
   for (const sql::ForeignKey& key : work.table->foreign_keys) {
@@ -59,7 +59,7 @@ void check_foreign_key(PreflightContext& context, const TableWork& work) {
 
 void check_repeated(PreflightContext& context) {
   std::map<sql::QualifiedName, std::string> indexes;
-  for (const TableWork& work : context.scope.tables) {
+  for (const ValueWork& work : context.scope.tables) {
     for (const IndexSpec& index :
          wanted_indexes(*context.spec.tenant, work, context.scope.references)) {
       const auto [first, added] =
@@ -73,26 +73,10 @@ void check_repeated(PreflightContext& context) {
   }
 }
 
-void check_leftovers(PreflightContext& context) {
-  for (const TableWork& work : context.scope.tables) {
-    if (!work.needs_value) continue;
-    const std::string check =
-        sql::fit_identifier("pgbackfill_" + context.spec.tenant->column + "_not_null");
-    for (const sql::Check& found : work.table->checks) {
-      if (found.name == check) refuse_leftover(context, work.label, "constraint " + check);
-    }
-    for (const std::string& trigger : work.table->triggers) {
-      if (trigger.starts_with("zzz_pgbackfill_")) {
-        refuse_leftover(context, work.label, "trigger " + trigger);
-      }
-    }
-  }
-}
-
 }  // namespace
 
 void check_tenant_names(PreflightContext& context) {
-  for (const TableWork& work : context.scope.tables) {
+  for (const ValueWork& work : context.scope.tables) {
     check_foreign_key(context, work);
     for (const IndexSpec& index :
          wanted_indexes(*context.spec.tenant, work, context.scope.references)) {
@@ -100,7 +84,6 @@ void check_tenant_names(PreflightContext& context) {
     }
   }
   if (context.spec.tenant) check_repeated(context);
-  check_leftovers(context);
 }
 
 }  // namespace pgbackfill::planner

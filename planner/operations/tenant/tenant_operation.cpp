@@ -1,7 +1,7 @@
 #include "planner/operations/tenant/tenant_operation.hpp"
 
-#include "planner/backfill/backfill_drafts.hpp"
 #include "planner/identity_lines.hpp"
+#include "planner/operations/tenant/cross_tenant.hpp"
 #include "planner/operations/tenant/tenant_checks.hpp"
 #include "planner/operations/tenant/tenant_plan.hpp"
 #include "planner/operations/tenant/tenant_rules.hpp"
@@ -9,6 +9,7 @@
 #include "planner/operations/tenant/tenant_verify.hpp"
 #include "planner/spec_resolution.hpp"
 #include "planner/sql_type.hpp"
+#include "planner/values/value_plan.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -48,18 +49,14 @@ void identify_table(const JobSpec& spec, const std::string& name, const TableSpe
   }
 }
 
-TableWork resolve_table(const JobSpec& spec, const TableSpec& table_spec, const sql::Table& table) {
-  TableWork work;
+ValueWork resolve_table(const JobSpec& spec, const TableSpec& table_spec, const sql::Table& table) {
+  ValueWork work;
   work.spec = &table_spec;
   work.table = &table;
-  work.label = table.name.display(spec.schema);
-  work.column = table.column(spec.tenant->column);
+  work.name = spec.tenant->column;
+  work.type = normalise_type(spec.tenant->type);
   work.source = effective_value(spec, table_spec);
-  work.needs_value = work.column == nullptr || !work.column->not_null;
-  const bool metadata_wanted =
-      spec.run.method == MethodChoice::kAuto || spec.run.method == MethodChoice::kCatalog;
-  work.by_catalog = work.source != nullptr && work.source->kind == SourceKind::kConstant &&
-                    work.column == nullptr && !table.row_type_used && metadata_wanted;
+  resolve_value(spec, work);
   return work;
 }
 
@@ -122,21 +119,26 @@ class Tenant : public Operation {
   }
 
   void preflight(PreflightContext& context) const override {
-    check_tenant_columns(context);
+    check_value_columns(context, context.scope.tables);
     check_tenant_names(context);
-    check_tenant_data(context);
+    check_value_rows(context, context.scope.tables);
+    check_organizations(context);
+    check_cross_tenant(context);
   }
 
   void plan(Stage stage, PlanContext& context) const override {
-    if (stage == Stage::kExpand) plan_tenant_expand(context);
-    if (stage == Stage::kEnforce) plan_tenant_enforce(context);
+    if (stage == Stage::kExpand) {
+      load_lookups(context);
+      expand_values(context, context.scope.tables);
+    }
+    if (stage == Stage::kEnforce) enforce_values(context, context.scope.tables);
     if (stage == Stage::kForeignKey) plan_tenant_foreign_keys(context);
     if (stage == Stage::kIndex) plan_tenant_indexes(context);
     if (stage == Stage::kFinish) plan_tenant_finish(context);
   }
 
   void backfill(const PlanContext& context, BackfillDrafts& drafts) const override {
-    draft_tenant(context, drafts);
+    draft_values(context, context.scope.tables, drafts);
   }
 
   void verify(VerifyContext& context) const override { verify_tenant(context); }

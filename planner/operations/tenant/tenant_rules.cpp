@@ -123,6 +123,11 @@ class Rules {
           {value.position, fmt::format("no [[lookup]] is named \"{}\"{}", value.lookup,
                                        did_you_mean(value.lookup, lookup_names_))});
     }
+    if (!value.column.empty()) {
+      errors_.push_back({value.position,
+                         "\"column\" goes with the parent of a [[column]]; a [[table]] takes the "
+                         "column that [tenant] names"});
+    }
     if (value.kind == SourceKind::kParent && !value.parent.empty() &&
         find(value.parent) == nullptr) {
       errors_.push_back(

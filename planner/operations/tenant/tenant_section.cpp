@@ -65,23 +65,6 @@ void read_on_delete(const TomlSection& tenant, TenantSpec& spec) {
                             value->text, reason));
 }
 
-// The type goes into SQL as it is written.
-void read_tenant_type(const TomlSection& tenant, TenantSpec& spec) {
-  const auto text = tenant.text("type");
-  if (!text) return;
-  const bool plain = std::all_of(text->begin(), text->end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || c >= 0x80 ||
-           std::string_view(" _(),.\"").find(static_cast<char>(c)) != std::string_view::npos;
-  });
-  const bool quotes_closed = std::count(text->begin(), text->end(), '"') % 2 == 0;
-  if (plain && quotes_closed) {
-    spec.type = *text;
-    return;
-  }
-  tenant.report(tenant.find("type")->position,
-                fmt::format("\"type\": \"{}\" is not the name of a type", *text));
-}
-
 IndexSpec read_index(const TomlValue& element, const std::string& table_title,
                      std::vector<SpecError>& errors) {
   const TomlSection section(element, table_title + " " + titled("index", element, "name"),
@@ -112,7 +95,7 @@ TenantSpec read_tenant(const TomlValue& value, std::vector<SpecError>& errors) {
     spec.column = *column;
     check_length(section, "column", {*column, section.find("column")->position});
   }
-  read_tenant_type(section, spec);
+  if (const auto type = read_type(section)) spec.type = *type;
   read_references(section, spec);
   read_on_delete(section, spec);
   spec.value = read_value(section);

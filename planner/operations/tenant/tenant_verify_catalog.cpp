@@ -81,7 +81,7 @@ bool leads_an_index(const sql::Table& table, const std::string& column) {
 void check_indexes(TenantVerify& context, const VerifiedTable& verified) {
   const TenantSpec& tenant = *context.base.spec.tenant;
   const sql::Table& table = *verified.table;
-  TableWork work;
+  ValueWork work;
   work.spec = verified.spec;
   work.table = verified.table;
   const std::vector<IndexSpec> wanted_list = wanted_indexes(tenant, work, context.references);

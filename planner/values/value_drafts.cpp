@@ -1,7 +1,7 @@
 #include "planner/backfill/backfill_drafts.hpp"
-#include "planner/backfill/dependencies.hpp"
-#include "planner/operations/tenant/tenant_plan.hpp"
 #include "planner/spec_resolution.hpp"
+#include "planner/values/dependencies.hpp"
+#include "planner/values/value_plan.hpp"
 
 #include <fmt/format.h>
 
@@ -18,11 +18,11 @@ Otherwise otherwise_of_null(const ValueSource& source) {
   return held ? Otherwise{} : source.otherwise;
 }
 
-Assignment tenant_assignment(const PlanContext& context, const TableWork& work) {
+Assignment value_assignment(const PlanContext& context, const ValueWork& work) {
   const ValueSource& source = *work.source;
   Assignment assignment;
-  assignment.column = context.spec.tenant->column;
-  assignment.type = work.column == nullptr ? context.tenant_type : work.column->type;
+  assignment.column = work.name;
+  assignment.type = work.type;
   assignment.expression = source_expression(context, work);
   assignment.pending = fmt::format("t.{} IS NULL", quote_identifier(assignment.column));
   switch (source.kind) {
@@ -49,9 +49,9 @@ Assignment tenant_assignment(const PlanContext& context, const TableWork& work) 
 
 }  // namespace
 
-std::string source_expression(const PlanContext& context, const TableWork& work) {
+std::string source_expression(const PlanContext& context, const ValueWork& work) {
   const ValueSource& source = *work.source;
-  const std::string& type = work.column == nullptr ? context.tenant_type : work.column->type;
+  const std::string& type = work.type;
   const std::string key = "t." + quote_identifier(source.key);
   switch (source.kind) {
     case SourceKind::kConstant:
@@ -65,13 +65,13 @@ std::string source_expression(const PlanContext& context, const TableWork& work)
     case SourceKind::kParent: {
       const auto name = resolve_name(source.parent, context.spec.schema);
       const sql::Table* parent = context.catalog.table(name);
-      const std::string& tenant = context.spec.tenant->column;
+      const std::string& wanted = work.parent_column();
       const auto primary =
           parent == nullptr ? std::nullopt : parent_key(*work.table, source.key, *parent);
-      const sql::Column* value = parent == nullptr ? nullptr : parent->column(tenant);
+      const sql::Column* value = parent == nullptr ? nullptr : parent->column(wanted);
       const bool cast = value != nullptr && value->type != type;
       const std::string found =
-          fmt::format("p.{}{}", quote_identifier(tenant), cast ? "::" + type : "");
+          fmt::format("p.{}{}", quote_identifier(wanted), cast ? "::" + type : "");
       const std::string id = "p." + quote_identifier(primary.value_or(""));
       if (source.otherwise.kind != Otherwise::Kind::kConstant) {
         return fmt::format("(SELECT {} FROM {} AS p WHERE {} = {})", found, name.quoted(), id, key);
@@ -90,25 +90,28 @@ std::string source_expression(const PlanContext& context, const TableWork& work)
   return "NULL";
 }
 
-std::string filled_expression(const PlanContext& context, const TableWork& work) {
+std::string filled_expression(const PlanContext& context, const ValueWork& work) {
   const std::string expression = source_expression(context, work);
   const Otherwise otherwise = otherwise_of_null(*work.source);
   if (otherwise.kind != Otherwise::Kind::kConstant) return expression;
-  const std::string& type = work.column == nullptr ? context.tenant_type : work.column->type;
+  const std::string& type = work.type;
   return fmt::format("COALESCE({}, {})", expression, constant_expression(otherwise.constant, type));
 }
 
-void draft_tenant(const PlanContext& context, BackfillDrafts& drafts) {
+void draft_values(const PlanContext& context, const std::vector<ValueWork>& values,
+                  BackfillDrafts& drafts) {
   const Dependencies dependencies(context.spec, context.scope);
-  const auto& tables = context.scope.tables;
-  for (std::size_t i = 0; i < tables.size(); ++i) {
-    if (!tables[i].needs_value) continue;
+  const auto all = context.scope.values();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const ValueWork& work = *all[i];
+    const bool ours = &work >= values.data() && &work < values.data() + values.size();
+    if (!ours || !work.needs_value) continue;
     std::vector<std::string> after;
     for (const std::size_t other : dependencies.of(i)) {
-      if (tables[other].needs_value) append(after, backfill_ids(context, *tables[other].table));
+      if (all[other]->needs_value) append(after, backfill_ids(context, *all[other]->table));
     }
-    for (const sql::Table* leaf : physical_tables(context.catalog, *tables[i].table)) {
-      drafts.assign(*leaf, tenant_assignment(context, tables[i]), !tables[i].by_catalog);
+    for (const sql::Table* leaf : physical_tables(context.catalog, *work.table)) {
+      drafts.assign(*leaf, value_assignment(context, work), !work.by_catalog);
       drafts.follow(*leaf, dependencies.level(i), after);
     }
   }

@@ -1,4 +1,4 @@
-#include "planner/operations/tenant/fill_counter.hpp"
+#include "planner/values/fill_counter.hpp"
 
 #include "planner/plan/step_builder.hpp"
 
@@ -8,19 +8,19 @@ namespace pgbackfill::planner {
 
 using sql::quote_literal;
 
-FillCounter::FillCounter(const sql::QualifiedName& table, std::string label, std::string column)
-    : label_(std::move(label)),
-      column_(std::move(column)),
-      counter_(ledger_function("fills", table).quoted()),
-      clock_(ledger_function("filled_at", table).quoted()),
-      function_(ledger_function("filled", table).quoted()) {}
+FillCounter::FillCounter(const ValueWork& work)
+    : label_(work.label),
+      column_(work.name),
+      counter_(ledger_function("fills", work.table->name, work.detail()).quoted()),
+      clock_(ledger_function("filled_at", work.table->name, work.detail()).quoted()),
+      function_(ledger_function("filled", work.table->name, work.detail()).quoted()) {}
 
 std::vector<std::string> FillCounter::create() const {
   return {fmt::format("CREATE SEQUENCE IF NOT EXISTS {}", counter_),
           fmt::format("CREATE SEQUENCE IF NOT EXISTS {}", clock_),
           fmt::format("INSERT INTO pgbackfill.fill (table_name, column_name, counter, clock) "
                       "VALUES ({}, {}, {}, {}) "
-                      "ON CONFLICT (table_name) DO UPDATE SET since = excluded.since",
+                      "ON CONFLICT (table_name, column_name) DO UPDATE SET since = excluded.since",
                       quote_literal(label_), quote_literal(column_), quote_literal(counter_),
                       quote_literal(clock_))};
 }
@@ -28,7 +28,8 @@ std::vector<std::string> FillCounter::create() const {
 std::vector<std::string> FillCounter::drop() const {
   return {fmt::format("DROP FUNCTION IF EXISTS {}(anyelement)", function_),
           fmt::format("DROP SEQUENCE IF EXISTS {}, {}", counter_, clock_),
-          fmt::format("DELETE FROM pgbackfill.fill WHERE table_name = {}", quote_literal(label_))};
+          fmt::format("DELETE FROM pgbackfill.fill WHERE table_name = {} AND column_name = {}",
+                      quote_literal(label_), quote_literal(column_))};
 }
 
 std::vector<std::string> FillCounter::create_function() const {

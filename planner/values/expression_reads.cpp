@@ -1,9 +1,10 @@
-#include "planner/operations/tenant/expression_reads.hpp"
+#include "planner/values/expression_reads.hpp"
 
 #include "sql/statements.hpp"
 
 #include <fmt/format.h>
 
+#include <map>
 #include <optional>
 #include <string_view>
 
@@ -11,16 +12,19 @@ namespace pgbackfill::planner {
 
 using sql::quote_identifier;
 
-void create_stand_ins(sql::Connection& connection, const JobSpec& spec, const Scope& scope,
-                      const std::string& tenant_type, const std::string& expression) {
+void create_stand_ins(sql::Connection& connection, const Scope& scope,
+                      const std::string& expression) {
   connection.execute(
       "SELECT set_config('search_path', 'pg_temp, ' || current_setting('search_path'), true)");
-  for (const TableWork& other : scope.tables) {
-    const sql::QualifiedName& name = other.table->name;
-    if (other.column != nullptr || !mentions_word(expression, name.name)) continue;
-    connection.execute(fmt::format("CREATE TEMPORARY TABLE {} (LIKE {}, {} {})",
-                                   quote_identifier(name.name), name.quoted(),
-                                   quote_identifier(spec.tenant->column), tenant_type));
+  std::map<const sql::Table*, std::string> missing;
+  for (const ValueWork* other : scope.values()) {
+    if (other->column != nullptr || !mentions_word(expression, other->table->name.name)) continue;
+    missing[other->table] += fmt::format(", {} {}", quote_identifier(other->name), other->type);
+  }
+  for (const auto& [table, columns] : missing) {
+    connection.execute(fmt::format("CREATE TEMPORARY TABLE {} (LIKE {}{})",
+                                   quote_identifier(table->name.name), table->name.quoted(),
+                                   columns));
   }
 }
 
@@ -39,13 +43,12 @@ bool mentions_whole(std::string_view text, std::string_view word) {
   return false;
 }
 
-std::optional<ExpressionReads> ask_server(sql::Connection& connection, const JobSpec& spec,
-                                          const Scope& scope, const std::string& tenant_type,
-                                          const TableWork& work, const std::string& alias) {
+std::optional<ExpressionReads> ask_server(sql::Connection& connection, const Scope& scope,
+                                          const ValueWork& work, const std::string& alias) {
   const std::string table = work.table->name.quoted();
   try {
     sql::Transaction undone(connection);
-    create_stand_ins(connection, spec, scope, tenant_type, work.source->expression);
+    create_stand_ins(connection, scope, work.source->expression);
     connection.execute(
         fmt::format("CREATE TEMPORARY VIEW pgbackfill_reads AS SELECT ({}) AS value FROM {} AS {}",
                     work.source->expression, table, alias));
@@ -61,28 +64,27 @@ std::optional<ExpressionReads> ask_server(sql::Connection& connection, const Job
   }
 }
 
-std::vector<std::string> all_columns(const JobSpec& spec, const sql::Table& table) {
+std::vector<std::string> all_columns(const ValueWork& work) {
   std::vector<std::string> columns;
-  for (const sql::Column& column : table.columns) {
-    if (!column.generated && column.name != spec.tenant->column) columns.push_back(column.name);
+  for (const sql::Column& column : work.table->columns) {
+    if (!column.generated && column.name != work.name) columns.push_back(column.name);
   }
   return columns;
 }
 
 }  // namespace
 
-ExpressionReads expression_reads(sql::Connection& connection, const JobSpec& spec,
-                                 const Scope& scope, const std::string& tenant_type,
-                                 const TableWork& work) {
+ExpressionReads expression_reads(sql::Connection& connection, const Scope& scope,
+                                 const ValueWork& work) {
   const std::string& name = work.table->name.name;
   // The row goes by the table's name; some expressions call it t.
-  auto reads = ask_server(connection, spec, scope, tenant_type, work, quote_identifier(name));
-  if (!reads) reads = ask_server(connection, spec, scope, tenant_type, work, "t");
-  if (!reads) return {all_columns(spec, *work.table), {"what cannot be told"}};
-  std::erase(reads->columns, spec.tenant->column);
+  auto reads = ask_server(connection, scope, work, quote_identifier(name));
+  if (!reads) reads = ask_server(connection, scope, work, "t");
+  if (!reads) return {all_columns(work), {"what cannot be told"}};
+  std::erase(reads->columns, work.name);
   // pg_depend knows nothing of a row as a whole, nor which row of a table a column belongs to.
   if (mentions_whole(work.source->expression, name)) {
-    reads->columns = all_columns(spec, *work.table);
+    reads->columns = all_columns(work);
     reads->elsewhere.push_back(name);
   }
   return *std::move(reads);

@@ -1,4 +1,4 @@
-#include "planner/operations/tenant/check_lookup.hpp"
+#include "planner/values/check_lookup.hpp"
 
 #include "planner/file/lookup_file.hpp"
 #include "planner/spec_resolution.hpp"
@@ -80,7 +80,7 @@ bool is_value_of(std::string_view type, std::string_view text) {
 }
 
 void check_lookup(const JobSpec& spec, const LookupSpec& lookup,
-                  const std::vector<LookupUser>& users, const std::string& tenant_type,
+                  const std::vector<LookupUser>& users, const std::string& value_type,
                   std::vector<SpecError>& errors) {
   const std::string key_type = common_key_type(lookup, users, errors);
   SpellingCheck keys(key_type);
@@ -88,9 +88,9 @@ void check_lookup(const JobSpec& spec, const LookupSpec& lookup,
   for (std::size_t entry = 0; entry < lookup.entries.size(); ++entry) {
     keys.check(lookup, entry, key_type, defects);
     const std::string& value = lookup.entries[entry].second;
-    if (!is_value_of(tenant_type, value)) {
+    if (!is_value_of(value_type, value)) {
       defects.add(lookup.lines[entry], fmt::format("{} \"{}\" is not a value of type {}",
-                                                   lookup.value_header, value, tenant_type));
+                                                   lookup.value_header, value, value_type));
     }
   }
   defects.move_to(errors);

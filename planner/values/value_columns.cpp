@@ -1,4 +1,4 @@
-#include "planner/operations/tenant/tenant_checks.hpp"
+#include "planner/values/value_plan.hpp"
 
 #include <fmt/format.h>
 
@@ -6,21 +6,35 @@ namespace pgbackfill::planner {
 namespace {
 
 /// The server computes generated columns after the triggers that must compute the value.
-void check_input(PreflightContext& context, const TableWork& work) {
+void check_input(PreflightContext& context, const ValueWork& work) {
   if (!work.needs_value || work.source == nullptr || work.source->key.empty()) return;
   const sql::Column* input = work.table->column(work.source->key);
   if (input == nullptr || !input->generated) return;
   context.refuse(work.label + "." + input->name,
-                 "its value is generated, and not known yet when a trigger gives a new row its "
-                 "organization",
+                 "its value is generated, and not known yet when a trigger gives a new row "
+                 "the value that is computed from it",
                  "name a column that it is computed from, or use sql with its expression");
+}
+
+void check_leftovers(PreflightContext& context, const ValueWork& work) {
+  if (!work.needs_value) return;
+  const std::string check = sql::fit_identifier("pgbackfill_" + work.name + "_not_null");
+  for (const sql::Check& found : work.table->checks) {
+    if (found.name == check) refuse_leftover(context, work.label, "constraint " + check);
+  }
+  for (const std::string& trigger : work.table->triggers) {
+    if (trigger == fill_trigger(work) || trigger == follow_trigger(work)) {
+      refuse_leftover(context, work.label, "trigger " + trigger);
+    }
+  }
 }
 
 }  // namespace
 
-void check_tenant_columns(PreflightContext& context) {
-  for (const TableWork& work : context.scope.tables) {
+void check_value_columns(PreflightContext& context, const std::vector<ValueWork>& values) {
+  for (const ValueWork& work : values) {
     check_input(context, work);
+    check_leftovers(context, work);
     if (work.column == nullptr || !work.needs_value) continue;
     const std::string object = work.label + "." + work.column->name;
     if (work.column->generated || work.column->identity) {

@@ -1,10 +1,10 @@
-#include "planner/operations/tenant/fill_counter.hpp"
-#include "planner/operations/tenant/live_values.hpp"
-#include "planner/operations/tenant/tenant_plan.hpp"
+#include "planner/values/fill_counter.hpp"
+#include "planner/values/live_values.hpp"
+#include "planner/values/value_plan.hpp"
 
 #include <fmt/format.h>
 
-#include <set>
+#include <map>
 
 namespace pgbackfill::planner {
 namespace {
@@ -12,17 +12,17 @@ namespace {
 using sql::quote_identifier;
 using sql::quote_literal;
 
-void add_column(PlanContext& context, const TableWork& work) {
-  const std::string& column = context.spec.tenant->column;
+void add_column(PlanContext& context, const ValueWork& work) {
+  const std::string& column = work.name;
   const std::string quoted = quote_identifier(column);
   const sql::QualifiedName& table = work.table->name;
   const bool constant = work.source->kind == SourceKind::kConstant;
   Step step = make_step(Stage::kExpand, work.label, "add-column", column);
-  step.title = fmt::format("add column {} {}", column, context.tenant_type);
-  const std::string add = fmt::format("ADD COLUMN {} {}", quoted, context.tenant_type);
+  step.title = fmt::format("add column {} {}", column, work.type);
+  const std::string add = fmt::format("ADD COLUMN {} {}", quoted, work.type);
   const std::string default_value =
-      constant ? constant_expression(work.source->constant, context.tenant_type) : "";
-  const FillCounter counter(table, work.label, column);
+      constant ? constant_expression(work.source->constant, work.type) : "";
+  const FillCounter counter(work);
   if (work.by_catalog) {
     step.title += ", for all rows at once by its default";
     step.sql = {alter_table(table, fmt::format("{} DEFAULT {}", add, default_value))};
@@ -43,8 +43,8 @@ void add_column(PlanContext& context, const TableWork& work) {
 }
 
 /// The column is there already: new rows get their value by default or trigger all the same.
-void prepare_column(PlanContext& context, const TableWork& work) {
-  const std::string& column = context.spec.tenant->column;
+void prepare_column(PlanContext& context, const ValueWork& work) {
+  const std::string& column = work.name;
   const std::string quoted = quote_identifier(column);
   const sql::QualifiedName& table = work.table->name;
   const auto& old_default = work.column->default_expression;
@@ -54,13 +54,12 @@ void prepare_column(PlanContext& context, const TableWork& work) {
   if (work.source->kind == SourceKind::kConstant) {
     Step step = make_step(Stage::kExpand, work.label, "set-default", column);
     step.title = fmt::format("set a default of {} for new rows", column);
-    const FillCounter counter(table, work.label, column);
+    const FillCounter counter(work);
     step.sql = counter.create();
     append(step.sql, counter.create_function());
-    step.sql.push_back(
-        alter_table(table, fmt::format("ALTER COLUMN {} SET DEFAULT {}", quoted,
-                                       counter.counted(constant_expression(work.source->constant,
-                                                                           work.column->type)))));
+    step.sql.push_back(alter_table(table, fmt::format("ALTER COLUMN {} SET DEFAULT {}", quoted,
+                                                      counter.counted(constant_expression(
+                                                          work.source->constant, work.type)))));
     step.probe = probe::default_counts(table, column);
     step.inverse = {alter_table(table, restore)};
     append(step.inverse, counter.drop());
@@ -76,29 +75,29 @@ void prepare_column(PlanContext& context, const TableWork& work) {
   }
 }
 
-std::string drop_fill_trigger(const TableWork& work) {
-  return fmt::format("DROP TRIGGER IF EXISTS {} ON {}", kFillTrigger, work.table->name.quoted());
+std::string drop_fill_trigger(const ValueWork& work) {
+  return fmt::format("DROP TRIGGER IF EXISTS {} ON {}", quote_identifier(fill_trigger(work)),
+                     work.table->name.quoted());
 }
 
-std::string create_fill_trigger(const PlanContext& context, const TableWork& work,
-                                std::string_view events) {
+std::string create_fill_trigger(const ValueWork& work, std::string_view events) {
   return fmt::format(
       "CREATE TRIGGER {} BEFORE {} ON {} FOR EACH ROW WHEN (NEW.{} IS NULL) EXECUTE FUNCTION {}()",
-      kFillTrigger, events, work.table->name.quoted(),
-      quote_identifier(context.spec.tenant->column),
-      ledger_function("fill", work.table->name).quoted());
+      quote_identifier(fill_trigger(work)), events, work.table->name.quoted(),
+      quote_identifier(work.name),
+      ledger_function("fill", work.table->name, work.detail()).quoted());
 }
 
 /// One trigger fills new rows, the other follows changes of what the value is computed from. A
 /// BEFORE UPDATE trigger, whatever its condition, makes the server lock each row and log that
 /// before it updates it, those of the backfill too (measured: 5 % more WAL); without it a row that
 /// moves after it was filled would stay with the organization that it left.
-void add_fill_trigger(PlanContext& context, const TableWork& work) {
-  const std::string& column = context.spec.tenant->column;
+void add_fill_trigger(PlanContext& context, const ValueWork& work) {
+  const std::string& column = work.name;
   const std::string quoted = quote_identifier(column);
   const sql::QualifiedName& table = work.table->name;
-  const std::string function = ledger_function("fill", table).quoted();
-  const FillCounter counter(table, work.label, column);
+  const std::string function = ledger_function("fill", table, work.detail()).quoted();
+  const FillCounter counter(work);
   Step step = make_step(Stage::kExpand, work.label, "fill-trigger", column);
   const std::vector<std::string> inputs = value_inputs(context, work);
   step.title = fmt::format("create a trigger that fills {} of new rows", column);
@@ -116,8 +115,8 @@ void add_fill_trigger(PlanContext& context, const TableWork& work) {
                                       "  RETURN NEW;\n"
                                       "END",
                                       counter.count(), filled_expression(context, work), quoted))),
-          create_fill_trigger(context, work, "INSERT")});
-  step.probe = probe::trigger_exists(table, kFillTrigger);
+          create_fill_trigger(work, "INSERT")});
+  step.probe = probe::trigger_exists(table, fill_trigger(work));
   step.inverse = {drop_fill_trigger(work), fmt::format("DROP FUNCTION IF EXISTS {}()", function)};
   append(step.sql, create_follow_trigger(context, work, inputs));
   if (!inputs.empty()) append(step.inverse, drop_follow_trigger(work));
@@ -125,7 +124,7 @@ void add_fill_trigger(PlanContext& context, const TableWork& work) {
   context.plan.steps.push_back(std::move(step));
 }
 
-void add_lookup(PlanContext& context, const LookupSpec& lookup) {
+void add_lookup(PlanContext& context, const LookupSpec& lookup, const std::string& value_type) {
   const sql::QualifiedName table = ledger_name("lookup", lookup.name);
   Step step = make_step(Stage::kExpand, lookup.name, "lookup");
   step.table.clear();
@@ -135,7 +134,7 @@ void add_lookup(PlanContext& context, const LookupSpec& lookup) {
   step.lookup = lookup.name;
   step.lookup_table = table.quoted();
   step.sql = {fmt::format("CREATE TABLE {} (key {} PRIMARY KEY, value {} NOT NULL)", table.quoted(),
-                          lookup_key_type(context.scope, lookup.name), context.tenant_type),
+                          lookup_key_type(context.scope, lookup.name), value_type),
               fmt::format("COPY {} (key, value) FROM STDIN", table.quoted())};
   step.inverse = {fmt::format("DROP TABLE IF EXISTS {}", table.quoted())};
   context.plan.steps.push_back(std::move(step));
@@ -143,19 +142,24 @@ void add_lookup(PlanContext& context, const LookupSpec& lookup) {
 
 }  // namespace
 
-void plan_tenant_expand(PlanContext& context) {
-  std::set<std::string> used;
-  for (const TableWork& work : context.scope.tables) {
-    if (work.needs_value && work.source->kind == SourceKind::kLookup) {
-      used.insert(work.source->lookup);
+void load_lookups(PlanContext& context) {
+  std::map<std::string, const ValueWork*> used;
+  for (const ValueWork* work : context.scope.values()) {
+    if (work->needs_value && work->source->kind == SourceKind::kLookup) {
+      used.emplace(work->source->lookup, work);
     }
   }
-  for (const std::string& name : used) {
-    if (const LookupSpec* lookup = context.spec.lookup(name)) add_lookup(context, *lookup);
+  for (const auto& [name, user] : used) {
+    if (const LookupSpec* lookup = context.spec.lookup(name)) {
+      add_lookup(context, *lookup, user->type);
+    }
   }
-  for (const TableWork& work : context.scope.tables) {
+}
+
+void expand_values(PlanContext& context, const std::vector<ValueWork>& values) {
+  for (const ValueWork& work : values) {
     if (!work.needs_value) continue;
-    context.new_columns.push_back({work.table, work.label, context.spec.tenant->column});
+    context.new_columns.push_back({work.table, work.label, work.name});
     if (work.column == nullptr) {
       add_column(context, work);
     } else {
@@ -165,13 +169,13 @@ void plan_tenant_expand(PlanContext& context) {
   }
 }
 
-void add_fill_on_update(PlanContext& context, const TableWork& work) {
-  const std::string& column = context.spec.tenant->column;
+void add_fill_on_update(PlanContext& context, const ValueWork& work) {
+  const std::string& column = work.name;
   Step step = make_step(Stage::kEnforce, work.label, "fill-on-update", column);
   step.title = fmt::format("let the trigger fill {} of changed rows too", column);
-  step.sql = {drop_fill_trigger(work), create_fill_trigger(context, work, "INSERT OR UPDATE")};
-  step.inverse = {drop_fill_trigger(work), create_fill_trigger(context, work, "INSERT")};
-  step.probe = probe::trigger_on_update(work.table->name, kFillTrigger);
+  step.sql = {drop_fill_trigger(work), create_fill_trigger(work, "INSERT OR UPDATE")};
+  step.inverse = {drop_fill_trigger(work), create_fill_trigger(work, "INSERT")};
+  step.probe = probe::trigger_on_update(work.table->name, fill_trigger(work));
   context.plan.steps.push_back(std::move(step));
 }
 

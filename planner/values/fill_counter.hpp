@@ -1,18 +1,17 @@
 #pragma once
 
-#include "sql/identifier.hpp"
+#include "planner/scope.hpp"
 
 #include <string>
 #include <vector>
 
 namespace pgbackfill::planner {
 
-/// Counts the rows of a table that came without their organization, so that one can tell when the
-/// application sends it. What it makes lives in the schema pgbackfill.
+/// Counts the rows of a table that came without a value for the column, so that one can tell when
+/// the application sends it. What it makes lives in the schema pgbackfill.
 class FillCounter {
  public:
-  /// `label`: how status names the table.
-  FillCounter(const sql::QualifiedName& table, std::string label, std::string column);
+  explicit FillCounter(const ValueWork& work);
 
   std::vector<std::string> create() const;
   /// Takes back what create() and create_function() made.

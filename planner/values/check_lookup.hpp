@@ -21,9 +21,9 @@ struct LookupUser {
 bool is_value_of(std::string_view type, std::string_view text);
 
 /// Reports users whose key columns have no type in common, keys that are not of that type or
-/// equal one another in it, and values that are not of the tenant's type. Appends to `errors`.
+/// equal one another in it, and values that are not of `value_type`. Appends to `errors`.
 void check_lookup(const JobSpec& spec, const LookupSpec& lookup,
-                  const std::vector<LookupUser>& users, const std::string& tenant_type,
+                  const std::vector<LookupUser>& users, const std::string& value_type,
                   std::vector<SpecError>& errors);
 
 }  // namespace pgbackfill::planner

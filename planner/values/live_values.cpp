@@ -1,9 +1,9 @@
-#include "planner/operations/tenant/live_values.hpp"
+#include "planner/values/live_values.hpp"
 
 #include "planner/backfill/reconcile_sql.hpp"
-#include "planner/operations/tenant/expression_reads.hpp"
-#include "planner/operations/tenant/tenant_plan.hpp"
 #include "planner/spec_resolution.hpp"
+#include "planner/values/expression_reads.hpp"
+#include "planner/values/value_plan.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -19,11 +19,7 @@ using sql::quote_literal;
 /// Rows mended after one comparison; what remains is found by the next.
 constexpr std::int64_t kMaxStaleRows = 50'000;
 
-const std::string& value_type(const PlanContext& context, const TableWork& work) {
-  return work.column == nullptr ? context.tenant_type : work.column->type;
-}
-
-ValueJoin value_join(const PlanContext& context, const TableWork& work) {
+ValueJoin value_join(const PlanContext& context, const ValueWork& work) {
   const ValueSource& source = *work.source;
   const std::string key = "t." + quote_identifier(source.key);
   if (source.kind == SourceKind::kLookup) {
@@ -37,27 +33,27 @@ ValueJoin value_join(const PlanContext& context, const TableWork& work) {
   if (source.kind == SourceKind::kParent) {
     const auto name = resolve_name(source.parent, context.spec.schema);
     const sql::Table& parent = *context.catalog.table(name);
-    const std::string& tenant = context.spec.tenant->column;
-    const sql::Column* value = parent.column(tenant);
-    const bool cast = value != nullptr && value->type != value_type(context, work);
+    const std::string& wanted = work.parent_column();
+    const sql::Column* value = parent.column(wanted);
+    const bool cast = value != nullptr && value->type != work.type;
     return {fmt::format("JOIN {} AS s ON s.{} = {}", name.quoted(),
                         quote_identifier(parent_key(*work.table, source.key, parent).value()), key),
-            fmt::format("s.{}{}", quote_identifier(tenant),
-                        cast ? "::" + value_type(context, work) : "")};
+            fmt::format("s.{}{}", quote_identifier(wanted), cast ? "::" + work.type : "")};
   }
   return {fmt::format("JOIN LATERAL (SELECT {} AS value) AS s ON true",
                       source_expression(context, work)),
           "s.value"};
 }
 
-Step reconcile_step(PlanContext& context, const TableWork& work, const Step& backfill) {
+Step reconcile_step(PlanContext& context, const ValueWork& work, const Step& backfill) {
   const TableBackfill& table = *backfill.backfill;
-  const auto assignment =
-      std::find_if(table.assignments.begin(), table.assignments.end(),
-                   [&](const Assignment& a) { return a.column == context.spec.tenant->column; });
+  const auto assignment = std::find_if(table.assignments.begin(), table.assignments.end(),
+                                       [&](const Assignment& a) { return a.column == work.name; });
   const ValueJoin source = value_join(context, work);
   Step step = make_step(Stage::kEnforce, work.label, "reconcile",
-                        backfill.table == work.label ? "" : backfill.table);
+                        backfill.table == work.label ? work.detail()
+                        : work.spec != nullptr       ? backfill.table
+                                                     : work.name + ":" + backfill.table);
   step.kind = StepKind::kReconcile;
   step.title = fmt::format("compare {} with its source, and mend what differs", assignment->column);
   step.sql = {find_stale(table, *assignment, source, kMaxStaleRows),
@@ -67,7 +63,17 @@ Step reconcile_step(PlanContext& context, const TableWork& work, const Step& bac
 
 }  // namespace
 
-std::vector<std::string> value_inputs(PlanContext& context, const TableWork& work) {
+std::string fill_trigger(const ValueWork& work) {
+  const std::string detail = work.detail();
+  return sql::fit_identifier("zzz_pgbackfill_fill" + (detail.empty() ? "" : "_" + detail));
+}
+
+std::string follow_trigger(const ValueWork& work) {
+  const std::string detail = work.detail();
+  return sql::fit_identifier("zzz_pgbackfill_follow" + (detail.empty() ? "" : "_" + detail));
+}
+
+std::vector<std::string> value_inputs(PlanContext& context, const ValueWork& work) {
   switch (work.source->kind) {
     case SourceKind::kConstant:
       return {};
@@ -77,8 +83,7 @@ std::vector<std::string> value_inputs(PlanContext& context, const TableWork& wor
     case SourceKind::kSql:
       break;
   }
-  const ExpressionReads reads =
-      expression_reads(context.connection, context.spec, context.scope, context.tenant_type, work);
+  const ExpressionReads reads = expression_reads(context.connection, context.scope, work);
   if (!reads.elsewhere.empty()) {
     context.plan.notes.push_back(
         fmt::format("{}: its sql value also reads {}; a change there reaches its rows when the job "
@@ -88,11 +93,11 @@ std::vector<std::string> value_inputs(PlanContext& context, const TableWork& wor
   return reads.columns;
 }
 
-std::vector<std::string> create_follow_trigger(const PlanContext& context, const TableWork& work,
+std::vector<std::string> create_follow_trigger(const PlanContext& context, const ValueWork& work,
                                                const std::vector<std::string>& inputs) {
   if (inputs.empty()) return {};
-  const std::string column = quote_identifier(context.spec.tenant->column);
-  const std::string function = ledger_function("follow", work.table->name).quoted();
+  const std::string column = quote_identifier(work.name);
+  const std::string function = ledger_function("follow", work.table->name, work.detail()).quoted();
   std::vector<std::string> before;
   std::vector<std::string> now;
   for (const std::string& input : inputs) {
@@ -115,17 +120,18 @@ std::vector<std::string> create_follow_trigger(const PlanContext& context, const
           fmt::format("CREATE TRIGGER {} BEFORE UPDATE ON {} FOR EACH ROW WHEN "
                       "(ROW({})::record OPERATOR(pg_catalog.*<>) ROW({})::record) "
                       "EXECUTE FUNCTION {}()",
-                      kFollowTrigger, work.table->name.quoted(), join(before, ", "),
-                      join(now, ", "), function)};
+                      quote_identifier(follow_trigger(work)), work.table->name.quoted(),
+                      join(before, ", "), join(now, ", "), function)};
 }
 
-std::vector<std::string> drop_follow_trigger(const TableWork& work) {
-  return {fmt::format("DROP TRIGGER IF EXISTS {} ON {}", kFollowTrigger, work.table->name.quoted()),
+std::vector<std::string> drop_follow_trigger(const ValueWork& work) {
+  return {fmt::format("DROP TRIGGER IF EXISTS {} ON {}", quote_identifier(follow_trigger(work)),
+                      work.table->name.quoted()),
           fmt::format("DROP FUNCTION IF EXISTS {}()",
-                      ledger_function("follow", work.table->name).quoted())};
+                      ledger_function("follow", work.table->name, work.detail()).quoted())};
 }
 
-void add_reconcile_steps(PlanContext& context, const TableWork& work,
+void add_reconcile_steps(PlanContext& context, const ValueWork& work,
                          const std::vector<std::string>& after) {
   if (work.source == nullptr || work.source->kind == SourceKind::kConstant) return;
   std::vector<Step> steps;

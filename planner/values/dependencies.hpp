@@ -1,0 +1,33 @@
+#pragma once
+
+#include "planner/job_spec.hpp"
+#include "planner/scope.hpp"
+
+#include <cstddef>
+#include <set>
+#include <vector>
+
+namespace pgbackfill::planner {
+
+/// Which column takes its values from which other, by index into Scope::values().
+class Dependencies {
+ public:
+  Dependencies(const JobSpec& spec, const Scope& scope);
+
+  /// Those that `value` is computed from: of its parent, or of the tables that its expression
+  /// names.
+  const std::set<std::size_t>& of(std::size_t value) const { return needs_[value]; }
+
+  /// 0 for one that needs no other, else one more than the deepest it needs.
+  int level(std::size_t value) const;
+
+  /// All of them, each after those it needs; else in the order of the file.
+  std::vector<std::size_t> order() const;
+
+ private:
+  bool reaches(std::size_t from, std::size_t to) const;
+
+  std::vector<std::set<std::size_t>> needs_;
+};
+
+}  // namespace pgbackfill::planner
