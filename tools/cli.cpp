@@ -93,6 +93,7 @@ struct Parser {
   Parser() {
     app.set_version_flag("--version", "pgbackfill " PGBACKFILL_VERSION);
     app.require_subcommand(1);
+    add_init();
     CLI::App& plan = add("plan", "Show what a run would do", plan_command, true);
     add_format(plan, line, {"text", "json", "sql"});
     CLI::App& run =
@@ -104,6 +105,21 @@ struct Parser {
     CLI::App& verify =
         add("verify", "Compare the database with what the file asks for", verify_command, true);
     add_format(verify, line, {"text", "json", "junit"});
+  }
+
+  /// The one command that makes a migration file instead of reading one.
+  void add_init() {
+    CLI::App& init = *app.add_subcommand("init", "Propose a migration file for a database");
+    init.callback([this] { command = init_command; });
+    init.add_option("--dsn", line.dsn, "connection string; else PG* variables")->type_name("DSN");
+    init.add_option("-o,--output", line.output, "write it there instead of to standard output")
+        ->type_name("FILE");
+    init.add_option("--tenant", line.init.tenant,
+                    "table and column of the organizations; looked for when not given")
+        ->type_name("TABLE(COLUMN)");
+    init.add_option("--column", line.init.column, "column that the tables are to get")
+        ->capture_default_str();
+    init.add_option("--schema", line.init.schema, "schema of the tables")->capture_default_str();
   }
 
   CLI::App& add(const std::string& name, const std::string& description, Command chosen,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "planner/init/proposal.hpp"
 #include "planner/job_spec.hpp"
 #include "planner/plan/plan.hpp"
 #include "planner/preflight/preflight.hpp"
@@ -29,6 +30,8 @@ struct CommandLine {
   bool watch = false;
   std::optional<planner::Stage> until;
   RunFlags run;
+  std::string output;          ///< -o; empty: standard output
+  planner::InitRequest init;
 };
 
 /// What a subcommand works with besides its command line.
@@ -44,6 +47,7 @@ struct CommandContext {
 int plan_command(const CommandLine& line, CommandContext& context);
 int run_command(const CommandLine& line, CommandContext& context);
 int status_command(const CommandLine& line, CommandContext& context);
+int init_command(const CommandLine& line, CommandContext& context);
 int verify_command(const CommandLine& line, CommandContext& context);
 
 /// --dsn, else [database] dsn; empty: PG* environment variables.
