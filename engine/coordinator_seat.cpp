@@ -1,7 +1,5 @@
 #include "engine/coordinator_seat.hpp"
 
-#include "engine/engine.hpp"
-
 #include <boost/chrono.hpp>
 #include <boost/thread/thread.hpp>
 #include <fmt/format.h>
@@ -54,15 +52,21 @@ std::string holder_of(sql::Connection& connection, std::int64_t lock) {
 
 void CoordinatorSeat::take(sql::Connection& coordinator) {
   if (!acquire(coordinator, kCoordinatorLock, kSeatPatience)) {
-    throw Refused("another pgbackfill run holds this database: " +
-                  holder_of(coordinator, kCoordinatorLock));
+    throw SeatTaken("another pgbackfill run holds this database: " +
+                    holder_of(coordinator, kCoordinatorLock));
   }
   if (!acquire(coordinator, kWorkerLock, patience_)) {
-    throw Refused("a session of an earlier run is still at work in this database: " +
-                  holder_of(coordinator, kWorkerLock));
+    throw SeatTaken("a session of an earlier run is still at work in this database: " +
+                    holder_of(coordinator, kWorkerLock));
   }
   coordinator.execute("SELECT pg_advisory_unlock($1::bigint)", {key(kWorkerLock)});
   pid_ = coordinator.backend_pid();
+}
+
+bool CoordinatorSeat::is_free(sql::Connection& connection) {
+  if (!acquire(connection, kCoordinatorLock, std::chrono::milliseconds(0))) return false;
+  connection.execute("SELECT pg_advisory_unlock($1::bigint)", {key(kCoordinatorLock)});
+  return true;
 }
 
 void CoordinatorSeat::join(sql::Connection& worker) const {

@@ -2,13 +2,13 @@
 
 #include "engine/coordinator_seat.hpp"
 #include "engine/job.hpp"
+#include "engine/lease_keeper.hpp"
 #include "engine/ledger/ledger.hpp"
+#include "engine/ledger/process_ledger.hpp"
+#include "engine/open_job.hpp"
 #include "engine/retry_policy.hpp"
 #include "engine/session.hpp"
 #include "engine/sync_point.hpp"
-#include "planner/file/migration_file.hpp"
-#include "sql/catalog.hpp"
-#include "sql/identifier.hpp"
 
 #include <fmt/format.h>
 
@@ -17,98 +17,8 @@
 namespace pgbackfill::engine {
 namespace {
 
-using planner::Finding;
-
-void refuse_if_needed(const std::vector<Finding>& findings, const LogSink& log) {
-  bool refused = false;
-  for (const Finding& finding : findings) {
-    refused = refused || finding.refuses;
-    if (!finding.refuses && log) log(LogLevel::kWarning, finding.to_string());
-  }
-  if (refused) throw Refused("the job may not start; nothing was changed", findings);
-}
-
-/// A role or database may begin its transactions read-only, which no preflight of a resumed job
-/// would tell.
-void refuse_read_only(sql::Connection& connection) {
-  const sql::Result state = connection.execute(
-      "SELECT current_setting('default_transaction_read_only')::boolean, pg_is_in_recovery(), "
-      "current_user, current_database()");
-  if (!state.boolean(0, 0) || state.boolean(0, 1)) return;
-  throw Refused(fmt::format(
-      "default_transaction_read_only is on for role {} in database {}, so nothing can be written; "
-      "ALTER ROLE {} SET default_transaction_read_only = off, or for this run: "
-      "PGOPTIONS='-c default_transaction_read_only=off'",
-      state.text(0, 2), state.text(0, 3), sql::quote_identifier(state.text(0, 2))));
-}
-
 /// A server that goes down more often than this during one run needs a person.
 constexpr int kMaxReconnects = 20;
-
-struct OpenJob {
-  int job_id = 0;
-  planner::Plan plan;
-  bool resumed = false;
-};
-
-planner::Plan plan_afresh(const planner::JobSpec& spec, sql::Connection& connection,
-                          const LogSink& log) {
-  const sql::Catalog catalog = sql::read_catalog(connection);
-  auto errors = planner::check_against_catalog(spec, catalog);
-  if (!errors.empty()) throw planner::SpecErrors(std::move(errors));
-  refuse_if_needed(planner::preflight(spec, catalog, connection), log);
-  return planner::make_plan(spec, catalog, connection);
-}
-
-/// Nothing when the job had been finished before.
-std::optional<OpenJob> open_job(const planner::JobSpec& spec, sql::Connection& connection,
-                                const LogSink& log) {
-  const auto lines = planner::canonical_lines(spec);
-  const std::string fingerprint = planner::fingerprint(lines);
-  Ledger ledger(connection);
-  if (ledger.exists()) {
-    if (const auto job = ledger.latest_job()) {
-      if (job->format != kLedgerFormat) {
-        throw Refused(
-            fmt::format("the ledger has format {}, this version writes format {}; use "
-                        "the version that started the job",
-                        job->format, kLedgerFormat));
-      }
-      const bool same = job->fingerprint == fingerprint;
-      if (job->state == "finished" && same) return std::nullopt;
-      if (job->state != "finished" && !same) {
-        std::string text =
-            "the migration file is not the one that the unfinished job was started with; put it "
-            "back, or finish that job first. What differs:";
-        for (const std::string& line : planner::difference(job->spec, lines)) text += "\n  " + line;
-        throw Refused(text);
-      }
-      if (job->state != "finished") {
-        return OpenJob{job->job_id, planner::plan_from_json(job->plan), true};
-      }
-    }
-  }
-  planner::Plan plan = plan_afresh(spec, connection, log);
-  ledger.create();
-  sync_point(SyncPoint::kLedgerCreated);
-  const int job_id = ledger.create_job(fingerprint, lines, plan);
-  sync_point(SyncPoint::kJobCreated);
-  return OpenJob{job_id, std::move(plan), false};
-}
-
-void show_where_we_are(const OpenJob& job, Ledger& ledger, ProgressBoard& board) {
-  int done = 0;
-  for (const StepRecord& step : ledger.steps(job.job_id)) done += step.state == "done" ? 1 : 0;
-  std::int64_t rows = 0;
-  for (const BackfillRecord& backfill : ledger.backfills(job.job_id)) rows += backfill.rows;
-  double estimated = 0;
-  for (const planner::Step& step : job.plan.steps) {
-    if (step.backfill && step.backfill->method != planner::Method::kCatalog) {
-      estimated += step.backfill->estimated_rows;
-    }
-  }
-  board.job(static_cast<int>(job.plan.steps.size()), done, estimated, rows);
-}
 
 bool reaches_the_end(const EngineOptions& options) {
   return options.until.value_or(planner::Stage::kFinish) == planner::Stage::kFinish;
@@ -123,19 +33,6 @@ void note(sql::Connection& connection, int job_id, std::string_view level,
   }
 }
 
-/// A server that cannot be reached is told at once; one that was, and is gone again, is waited for.
-sql::Connection connect_first(const sql::ConnectOptions& options, const StopSignal& stop,
-                              const LogSink& log) {
-  try {
-    return sql::Connection(options);
-  } catch (const sql::Error& error) {
-    if (!error.connection_lost() || error.diagnostics().message.starts_with("cannot connect")) {
-      throw;
-    }
-  }
-  return connect_patiently(options, stop, log);
-}
-
 /// A stop was asked for before the job was open, and the link is gone as well.
 struct StoppedEarly {};
 
@@ -145,8 +42,7 @@ std::optional<OpenJob> open_patiently(const planner::JobSpec& spec, sql::Connect
                                       const StopSignal& stop, const LogSink& log) {
   for (int reconnects = 0;; ++reconnects) {
     try {
-      refuse_if_needed(planner::check_server(connection.server_version()), log);
-      refuse_read_only(connection);
+      check_session(connection, log);
       seat.take(connection);
       auto job = open_job(spec, connection, log);
       if (job) {
@@ -166,15 +62,32 @@ std::optional<OpenJob> open_patiently(const planner::JobSpec& spec, sql::Connect
   }
 }
 
+/// The process's last word: others need not wait for its leases to run out. Whether it can be said
+/// is of no consequence.
+void sign_off(sql::Connection& connection, int job_id, std::int64_t process) {
+  try {
+    if (process == 0 || !connection.usable()) return;
+    ProcessLedger ledger(connection, job_id);
+    ledger.close_rounds();
+    ledger.leave(process);
+  } catch (const sql::Error&) {
+  }
+}
+
 /// Runs the job's steps. When the coordinator's own link is lost (a server restart), takes it up
 /// again from the ledger like a new run would.
-bool run_to_end(const planner::JobSpec& spec, const OpenJob& job, const EngineOptions& options,
+bool run_to_end(const planner::JobSpec& spec, const OpenJob& job, EngineOptions& options,
                 sql::Connection& connection, CoordinatorSeat& seat, ProgressBoard& board,
                 StopSignal& stop, const LogSink& log) {
+  std::optional<LeaseKeeper> keeper;
   for (int reconnects = 0;; ++reconnects) {
     if (reconnects > 0) connection = connect_patiently(connection.options(), stop, log);
     try {
       if (reconnects > 0) seat.take(connection);
+      ProcessLedger processes(connection, job.job_id);
+      if (options.process == 0) options.process = processes.enter("coordinator", options.lease);
+      processes.coordinate(options.process);
+      if (!keeper) keeper.emplace(options, job.plan.schema, job.job_id, log);
       const auto lease = stop.watch(connection.canceller());
       JobRunner runner(spec, job.plan, options, job.job_id, connection, board, stop, log);
       const bool complete = runner.run();
@@ -191,6 +104,17 @@ bool run_to_end(const planner::JobSpec& spec, const OpenJob& job, const EngineOp
       if (reconnects >= kMaxReconnects) throw;
       log(LogLevel::kWarning, fmt::format("{}; going on from the ledger", error.what()));
     }
+  }
+}
+
+/// Rows changed since the run began, by whomever: the board's count may be a moment old.
+std::int64_t rows_since(sql::Connection& connection, int job_id, const ProgressSnapshot& board) {
+  try {
+    std::int64_t rows = 0;
+    for (const BackfillRecord& record : Ledger(connection).backfills(job_id)) rows += record.rows;
+    return rows - board.rows_before;
+  } catch (const sql::Error&) {
+    return board.rows;
   }
 }
 
@@ -226,13 +150,15 @@ RunReport run_job(const planner::JobSpec& spec, const EngineOptions& options, Pr
     complete = run_to_end(effective, *job, seated, connection, *seat, board, stop, log);
   } catch (const std::exception& error) {
     note(connection, job->job_id, "error", error.what());
+    sign_off(connection, job->job_id, seated.process);
     throw;
   }
   report.outcome = complete ? RunOutcome::kDone : RunOutcome::kStopped;
   report.finished = complete && reaches_the_end(options);
   note(connection, job->job_id, "info",
        report.finished ? "finished" : (complete ? "reached the stage asked for" : "stopped"));
-  report.rows = board.snapshot().rows;
+  sign_off(connection, job->job_id, seated.process);
+  report.rows = rows_since(connection, job->job_id, board.snapshot());
   report.throttled = board.snapshot().throttled;
   report.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();

@@ -7,6 +7,8 @@
 #include "planner/preflight/preflight.hpp"
 #include "sql/connection.hpp"
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -28,6 +30,10 @@ struct EngineOptions {
   std::optional<planner::Stage> until;  ///< last stage to run; nullopt: all
   /// Whom the sessions that change things work for; run_job sets it.
   std::shared_ptr<const CoordinatorSeat> seat = nullptr;
+  /// How long a range stays with a process that is not heard of any more.
+  std::chrono::milliseconds lease{15'000};
+  /// This process's id in the ledger; run_job and help_job set it.
+  std::int64_t process = 0;
 };
 
 /// The job may not start or go on; nothing was changed. `findings` says why (may be empty when
@@ -46,12 +52,14 @@ enum class RunOutcome {
   kDone,         ///< all stages asked for are complete
   kAlreadyDone,  ///< the job had been finished before; nothing was changed
   kStopped,      ///< asked to stop; `run` goes on from here
+  kHelped,       ///< a helper: no backfill of the job is left, or the job is finished
 };
 
 struct RunReport {
   RunOutcome outcome = RunOutcome::kDone;
   int job_id = 0;
   bool resumed = false;
+  bool promoted = false;  ///< a helper that became the coordinator
   bool finished = false;  ///< the whole job, not only up to `until`
   std::int64_t rows = 0;  ///< changed by this run
   double seconds = 0;

@@ -78,6 +78,15 @@ void ProgressBoard::range_done(std::string_view step_id) {
   if (TableProgress* table = find(step_id)) ++table->ranges_done;
 }
 
+void ProgressBoard::counted(std::string_view step_id, std::int64_t rows, std::int64_t ranges_done) {
+  const MutexLock lock(mutex_);
+  if (TableProgress* table = find(step_id)) {
+    state_.rows += rows - table->rows;
+    table->rows = rows;
+    table->ranges_done = ranges_done;
+  }
+}
+
 void ProgressBoard::table_ended(std::string_view step_id) {
   const MutexLock lock(mutex_);
   std::erase_if(state_.tables, [&](const TableProgress& t) { return t.step_id == step_id; });

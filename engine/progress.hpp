@@ -26,7 +26,7 @@ struct ProgressSnapshot {
   int steps_done = 0;
   std::vector<std::string> running;   ///< titles of DDL steps under way
   std::vector<TableProgress> tables;  ///< backfills under way
-  std::int64_t rows = 0;              ///< changed by this run
+  std::int64_t rows = 0;              ///< changed since this run began
   std::int64_t rows_before = 0;       ///< changed by earlier runs of the job
   double estimated_rows = 0;          ///< of all backfills of the job
   std::int64_t batches = 0;
@@ -48,6 +48,8 @@ class ProgressBoard {
                      std::int64_t ranges_done);
   void batch(std::string_view step_id, std::int64_t rows);
   void range_done(std::string_view step_id);
+  /// What the ledger counts, other processes' work included.
+  void counted(std::string_view step_id, std::int64_t rows, std::int64_t ranges_done);
   void table_ended(std::string_view step_id);
   void throttle(const std::string& reason);
   void throttled(double seconds);

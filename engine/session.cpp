@@ -44,7 +44,8 @@ sql::ConnectOptions session_options(const EngineOptions& options, std::string_vi
   };
   connect.settings_since = {{140000, "idle_session_timeout", "0"},
                             {170000, "transaction_timeout", "0"}};
-  const bool watches = role == SessionRole::kHorizon || role == SessionRole::kThrottle;
+  const bool watches = role == SessionRole::kHorizon || role == SessionRole::kThrottle ||
+                       role == SessionRole::kLease;
   if (options.seat && !watches) {
     connect.on_ready = [seat = options.seat](sql::Connection& session) { seat->join(session); };
   }
@@ -56,6 +57,8 @@ sql::ConnectOptions session_options(const EngineOptions& options, std::string_vi
     connect.application_name = "pgbackfill reader";
     // A window that is cut short is cut at its highest block, so scans must start at the front.
     connect.settings.emplace_back("synchronize_seqscans", "off");
+    // It claims ranges, and a claim that a crash undoes undoes the batches after it.
+    connect.settings.emplace_back("synchronous_commit", "off");
   } else if (role == SessionRole::kWriter) {
     connect.application_name = "pgbackfill writer";
     // The batch and its ledger row are lost or kept together, and sweeps find what was lost.
@@ -64,9 +67,10 @@ sql::ConnectOptions session_options(const EngineOptions& options, std::string_vi
     connect.settings.emplace_back("enable_seqscan", "off");
     connect.settings.emplace_back("enable_mergejoin", "off");
     connect.settings.emplace_back("plan_cache_mode", "force_generic_plan");
-  } else if (role == SessionRole::kHorizon || role == SessionRole::kThrottle) {
-    connect.application_name =
-        role == SessionRole::kHorizon ? "pgbackfill horizon" : "pgbackfill throttle";
+  } else if (watches) {
+    connect.application_name = role == SessionRole::kHorizon    ? "pgbackfill horizon"
+                               : role == SessionRole::kThrottle ? "pgbackfill throttle"
+                                                                : "pgbackfill lease";
     connect.settings.emplace_back("statement_timeout", "5s");
   }
   return connect;
@@ -102,6 +106,18 @@ sql::Connection connect_patiently(const sql::ConnectOptions& options, const Stop
       if (!stop.sleep(backoff.next())) throw;
     }
   }
+}
+
+sql::Connection connect_first(const sql::ConnectOptions& options, const StopSignal& stop,
+                              const LogSink& log) {
+  try {
+    return sql::Connection(options);
+  } catch (const sql::Error& error) {
+    if (!error.connection_lost() || error.diagnostics().message.starts_with("cannot connect")) {
+      throw;
+    }
+  }
+  return connect_patiently(options, stop, log);
 }
 
 sql::Connection& Session::get() {

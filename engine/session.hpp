@@ -9,7 +9,7 @@
 
 namespace pgbackfill::engine {
 
-enum class SessionRole { kCoordinator, kReader, kWriter, kHorizon, kThrottle };
+enum class SessionRole { kCoordinator, kReader, kWriter, kHorizon, kThrottle, kLease };
 
 /// What every session of a job sets first: text output that does not depend on the server's
 /// configuration, no timeouts of others' making, row_security off so that a policy that would
@@ -27,6 +27,10 @@ void step_back_first(sql::Connection& connection);
 /// other errors pass at once. Throws the last error when the time is over or a stop is asked for.
 sql::Connection connect_patiently(const sql::ConnectOptions& options, const StopSignal& stop,
                                   const LogSink& log);
+
+/// As connect_patiently(), but a server that cannot be reached at the first try is told at once.
+sql::Connection connect_first(const sql::ConnectOptions& options, const StopSignal& stop,
+                              const LogSink& log);
 
 /// A session that is opened when first needed and anew after its link was lost, and that a second
 /// stop signal cancels. One owner thread.

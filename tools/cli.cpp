@@ -78,6 +78,12 @@ Choices<planner::Stage> stage_choices() {
 
 void add_run_flags(CLI::App& app, CommandLine& line) {
   add_choice(app, "--until", line.until, stage_choices(), "last stage to run");
+  CLI::Option* join = app.add_flag("--join", line.join,
+                                   "help the run that is under way, from here or another host, "
+                                   "until its backfill is over");
+  app.add_flag("--promote", line.promote,
+               "with --join: go on as the run itself once the other is gone")
+      ->needs(join);
   for (const planner::RunSetting& setting : planner::run_settings()) {
     add_setting(app, line.run, setting);
   }

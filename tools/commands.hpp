@@ -29,6 +29,8 @@ struct CommandLine {
   std::string format = "text";
   bool watch = false;
   std::optional<planner::Stage> until;
+  bool join = false;     ///< share a job that another process coordinates
+  bool promote = false;  ///< take its coordinator's place when that is gone
   RunFlags run;
   std::string output;          ///< -o; empty: standard output
   planner::InitRequest init;

@@ -196,6 +196,34 @@ nlohmann::ordered_json fills_json(const std::vector<engine::FillRecord>& fills) 
   return list;
 }
 
+/// Those that work on the job, or did until nothing was heard of them.
+std::string processes_text(const std::vector<engine::ProcessRecord>& processes) {
+  std::string text;
+  for (const engine::ProcessRecord& process : processes) {
+    if (!process.current) continue;
+    text += fmt::format("  {} on {} (pid {}): {}last heartbeat {:.0f} s ago, holds {} range{}\n",
+                        process.role, process.host, process.pid,
+                        process.state == "gone" ? "gone, " : "", process.silent, process.ranges,
+                        process.ranges == 1 ? "" : "s");
+  }
+  return text.empty() ? text : "\nprocesses\n" + text;
+}
+
+nlohmann::ordered_json processes_json(const std::vector<engine::ProcessRecord>& processes) {
+  auto list = nlohmann::ordered_json::array();
+  for (const engine::ProcessRecord& process : processes) {
+    list.push_back({{"id", process.process_id},
+                    {"role", process.role},
+                    {"host", process.host},
+                    {"pid", process.pid},
+                    {"state", process.state},
+                    {"started", process.started},
+                    {"heartbeat_seconds_ago", process.silent},
+                    {"ranges", process.ranges}});
+  }
+  return list;
+}
+
 std::string holders_text(const std::vector<engine::HorizonHolder>& holders) {
   std::string text = "\nkeeps old row versions from being removed\n";
   const std::size_t shown = std::min(holders.size(), kHolders);
@@ -259,6 +287,9 @@ std::optional<JobState> read_job_state(sql::Connection& connection) {
   state.events = ledger.events(job->job_id, kEvents);
   state.fills = ledger.fills();
   std::erase_if(state.fills, [](const engine::FillRecord& fill) { return fill.rows == 0; });
+  if (job->format >= engine::kLedgerFormat) {
+    state.processes = engine::ProcessLedger(connection, job->job_id).processes();
+  }
   state.job = std::move(*job);
   if (in_backfill(state)) {
     state.horizon_holders = engine::lasting(engine::horizon_holders(connection));
@@ -276,6 +307,7 @@ std::string status_text(const std::optional<JobState>& state) {
   if (!job.throttle.empty()) text += fmt::format("{}\n", job.throttle);
   text += "\n" + stage_table(*state);
   if (!state->backfills.empty()) text += "\n" + backfill_table(*state);
+  text += processes_text(state->processes);
   if (!state->fills.empty()) text += fills_text(state->fills);
   if (!state->horizon_holders.empty()) text += holders_text(state->horizon_holders);
   for (const engine::StepRecord& step : state->steps) {
@@ -298,6 +330,8 @@ std::string status_json(const std::optional<JobState>& state, int indent) {
   document["tables"] = state ? tables_json(*state) : nlohmann::ordered_json::array();
   document["reconciled"] = state ? reconciled_json(*state) : nlohmann::ordered_json::array();
   document["fills"] = state ? fills_json(state->fills) : nlohmann::ordered_json::array();
+  document["processes"] =
+      state ? processes_json(state->processes) : nlohmann::ordered_json::array();
   document["failures"] = nlohmann::ordered_json::array();
   document["events"] = nlohmann::ordered_json::array();
   document["horizon_holders"] =

@@ -3,6 +3,7 @@
 #include "engine/backfill/horizon.hpp"
 #include "engine/engine.hpp"
 #include "engine/ledger/ledger.hpp"
+#include "engine/ledger/process_ledger.hpp"
 
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@ struct JobState {
   std::vector<engine::StageWal> stage_wal;
   std::vector<engine::EventRecord> events;  ///< the last ones, oldest first
   std::vector<engine::FillRecord> fills;    ///< tables that had rows without their organization
+  std::vector<engine::ProcessRecord> processes;
   /// While the backfill is under way: what keeps old row versions from being removed.
   std::vector<engine::HorizonHolder> horizon_holders;
 };
@@ -34,6 +36,8 @@ std::string status_text(const std::optional<JobState>& state);
 ///    "ranges_done", "batches", "rounds", "seconds", "quarantined", "hot_rows" (null where the
 ///    server does not count), "wal_bytes", "heap_bytes" and "index_bytes" ({"before", "after"};
 ///    null before the table's turn)}],
+///  "processes": [{"id", "role", "host", "pid", "state", "started", "heartbeat_seconds_ago",
+///    "ranges"}],
 ///  "failures": [{"step", "stage", "table", "title", "error"}],
 ///  "events": [{"at", "level", "message"}],
 ///  "horizon_holders": [{"kind", "pid", "name", "user", "database", "state", "xmin", "age",

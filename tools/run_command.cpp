@@ -1,15 +1,19 @@
 #include "engine/engine.hpp"
+#include "engine/helper.hpp"
 #include "engine/progress.hpp"
 #include "engine/stop.hpp"
 #include "planner/file/migration_file.hpp"
 #include "tools/cli.hpp"
 #include "tools/commands.hpp"
+#include "tools/number_text.hpp"
 #include "tools/progress_display.hpp"
 #include "tools/report.hpp"
 #include "tools/signals.hpp"
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <cstdlib>
 #include <optional>
 
 namespace pgbackfill::tools {
@@ -59,13 +63,31 @@ std::string closing_line(const engine::RunReport& report, const std::optional<Jo
   return text + "\n";
 }
 
+/// For tests, which do not wait for the usual lease to run out.
+constexpr const char* kLeaseVariable = "PGBACKFILL_LEASE_MS";
+
+void take_lease(engine::EngineOptions& options) {
+  const char* text = std::getenv(kLeaseVariable);
+  if (text == nullptr) return;
+  const int milliseconds = std::atoi(text);
+  if (milliseconds >= 100) options.lease = std::chrono::milliseconds(milliseconds);
+}
+
+std::string helped_text(const engine::RunReport& report) {
+  return fmt::format("{}; this helper wrote {} rows in {}\n",
+                     report.finished ? fmt::format("job {} is finished", report.job_id)
+                                     : fmt::format("the backfill of job {} is over", report.job_id),
+                     grouped(report.rows), duration_text(report.seconds));
+}
+
 }  // namespace
 
 int run_command(const CommandLine& line, CommandContext& context) {
   planner::JobSpec spec = planner::read_migration_file(line.config);
   context.dsn = choose_dsn(line, spec);
   line.run.apply(spec.run);
-  const engine::EngineOptions options{context.dsn, spec.run, line.until};
+  engine::EngineOptions options{context.dsn, spec.run, line.until};
+  take_lease(options);
 
   engine::StopSignal stop;
   engine::ProgressBoard board;
@@ -73,7 +95,13 @@ int run_command(const CommandLine& line, CommandContext& context) {
   {
     const Signals signals([&](int count) { take_signal(count, stop, context.console); });
     const ProgressDisplay display(board, context.console);
-    report = engine::run_job(spec, options, board, stop, context.console.sink());
+    report = line.join ? engine::help_job(spec, options, line.promote, board, stop,
+                                          context.console.sink())
+                       : engine::run_job(spec, options, board, stop, context.console.sink());
+  }
+  if (report.outcome == engine::RunOutcome::kHelped) {
+    context.out << helped_text(report);
+    return kExitDone;
   }
   if (report.outcome == engine::RunOutcome::kAlreadyDone) {
     context.out << "the job is already finished: there was nothing to do, nothing was changed\n";

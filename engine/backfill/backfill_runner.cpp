@@ -27,17 +27,13 @@ constexpr int kMaxRounds = 50;
 constexpr int kFirstLateRound = 2;
 /// How long the coordinator waits for a table that somebody keeps locked.
 constexpr std::chrono::minutes kLockBudget{10};
+/// How often it looks at what other processes have done.
+constexpr std::chrono::seconds kLookInterval{1};
 /// How often what was spent is written down; a killed run loses as much of it.
 constexpr std::chrono::seconds kAccountInterval{2};
 constexpr std::int64_t kWindowsPerRange = 8;
 constexpr std::int64_t kRowsPerKeyRange = 100'000;
 constexpr std::int64_t kKeySampleRows = 30'000;
-
-planner::TableBackfill data_path(planner::TableBackfill table) {
-  // What the catalog method filled needs no pass, but a sweep must be able to write.
-  if (table.method == Method::kCatalog) table.method = Method::kCopy;
-  return table;
-}
 
 std::vector<RangeRecord> records(const std::vector<planner::Bounds>& bounds) {
   std::vector<RangeRecord> ranges;
@@ -68,6 +64,7 @@ BackfillRunner::BackfillRunner(const planner::JobSpec& spec, const planner::Plan
       job_id_(job_id),
       connection_(coordinator),
       ledger_(coordinator),
+      processes_(coordinator, job_id),
       throttle_(throttle),
       board_(board),
       stop_(stop),
@@ -138,9 +135,15 @@ bool BackfillRunner::drive(std::vector<Table> tables) {
   if (std::none_of(tables.begin(), tables.end(), unfinished)) return true;
   wal_position_ = ledger_.wal_position();
   auto accounted = std::chrono::steady_clock::now();
-  WorkerPool pool(options_, plan_.schema, job_id_, throttle_, board_, stop_, log_);
+  auto looked = accounted;
+  WorkerPool pool(spec_, plan_, options_, job_id_, throttle_, board_, stop_, log_);
   while (!stop_.draining()) {
     start_ready(tables, pool);
+    if (std::chrono::steady_clock::now() - looked > kLookInterval) {
+      note_gone();
+      look(tables, pool);
+      looked = std::chrono::steady_clock::now();
+    }
     if (std::chrono::steady_clock::now() - accounted > kAccountInterval) {
       account_wal();
       accounted = std::chrono::steady_clock::now();
@@ -150,11 +153,36 @@ bool BackfillRunner::drive(std::vector<Table> tables) {
     if (!pool.wait(event, std::chrono::milliseconds(100))) continue;
     if (event.kind == PoolEvent::Kind::kFailed) std::rethrow_exception(event.error);
     for (Table& table : tables) {
-      if (table.job != event.job) continue;
-      if (--table.outstanding == 0) advance(table, pool);
+      if (table.step->id != event.step_id || table.round.round != event.round) continue;
+      if (--table.outstanding <= 0) look(tables, pool);
     }
   }
   return false;
+}
+
+void BackfillRunner::look(std::vector<Table>& tables, WorkerPool& pool) {
+  for (const RoundProgress& round : processes_.open_rounds()) {
+    for (Table& table : tables) {
+      if (table.state != State::kRunning || table.step->id != round.step_id ||
+          table.round.round != round.round)
+        continue;
+      board_.counted(round.step_id, round.rows, round.ranges - round.undone);
+      table.outstanding = round.undone;
+      if (round.undone == 0) advance(table, pool);
+    }
+  }
+}
+
+void BackfillRunner::note_gone() {
+  const sql::Result gone = ask(std::string(sql::statement("ledger_gone")),
+                               {std::to_string(job_id_), std::to_string(options_.process)});
+  for (const ProcessRecord& process : gone_processes(gone)) {
+    const std::string text = fmt::format(
+        "the {} on {} (pid {}) has not been heard of for {:.0f} s; the others take its ranges over",
+        process.role, process.host, process.pid, process.silent);
+    log_(LogLevel::kWarning, text);
+    ledger_.event(job_id_, "warning", text);
+  }
 }
 
 void BackfillRunner::start_ready(std::vector<Table>& tables, WorkerPool& pool) {
@@ -183,71 +211,73 @@ void BackfillRunner::start(Table& table, WorkerPool& pool) {
     return;
   }
   table.state = State::kRunning;
-  table.job = std::make_shared<TableJob>(table.step->id, data_path(backfill), spec_, options_.run);
   if (!table.sweep_only) ledger_.step_running(job_id_, table.step->id);
-  table.round = ledger_.latest_round(job_id_, table.step->id);
-  auto ranges = table.round >= 0 ? ledger_.ranges(job_id_, table.step->id, table.round)
-                                 : std::vector<RangeRecord>{};
+  const int latest = ledger_.latest_round(job_id_, table.step->id);
+  table.round = {table.step->id, latest, false, backfill.estimated_rows};
+  table.data = data_path(backfill, table.round);
+  auto ranges =
+      latest >= 0 ? ledger_.ranges(job_id_, table.step->id, latest) : std::vector<RangeRecord>{};
   TableProgress progress;
   progress.step_id = table.step->id;
   progress.table = table.step->table;
   progress.estimated_rows = backfill.estimated_rows;
-  for (int round = 0; round <= table.round; ++round) {
+  for (int round = 0; round <= latest; ++round) {
     progress.rows += rows_of(ledger_.ranges(job_id_, table.step->id, round));
   }
   board_.table_started(progress);
   accounted_rows_[table.step->id] = progress.rows;
   measure(*table.step);
-  if (table.round < 0 && !table.sweep_only) {
-    table.round = 0;
-    ranges = ledger_.add_ranges(job_id_, table.step->id, 0, split(*table.job));
+  if (latest < 0 && !table.sweep_only) {
+    table.round.round = 0;
+    ranges = ledger_.add_ranges(job_id_, table.step->id, 0, split(table));
   }
-  start_round(table, pool, std::move(ranges));
+  start_round(table, pool, ranges);
 }
 
-void BackfillRunner::start_round(Table& table, WorkerPool& pool, std::vector<RangeRecord> ranges) {
+void BackfillRunner::start_round(Table& table, WorkerPool& pool,
+                                 const std::vector<RangeRecord>& ranges) {
   sync_point(SyncPoint::kRangesAdded);
   const auto total = static_cast<std::int64_t>(ranges.size());
-  std::erase_if(ranges, [](const RangeRecord& range) { return range.done; });
-  table.outstanding = static_cast<std::int64_t>(ranges.size());
-  board_.round_started(table.step->id, table.round, total, total - table.outstanding);
-  for (RangeRecord& range : ranges) pool.add({table.job, std::move(range)});
-  if (table.outstanding == 0) advance(table, pool);
+  table.outstanding = std::count_if(ranges.begin(), ranges.end(),
+                                    [](const RangeRecord& range) { return !range.done; });
+  board_.round_started(table.step->id, table.round.round, total, total - table.outstanding);
+  if (table.outstanding == 0) {
+    advance(table, pool);
+    return;
+  }
+  processes_.open_round(table.round);
+  pool.look();
 }
 
 /// A round is over. One statement, hence one snapshot, tells whether any row still lacks its
 /// value: rows that moved between the windows of a round are seen.
 void BackfillRunner::advance(Table& table, WorkerPool& pool) {
   sync_point(SyncPoint::kRoundOver);
-  const std::int64_t pending = ask(planner::count_pending(table.job->table)).integer(0, 0);
+  const std::int64_t pending = ask(planner::count_pending(table.data)).integer(0, 0);
   if (pending == 0) {
     complete(table);
     return;
   }
   // A sweep of an earlier run says nothing: what it found without a value may have one now.
   if (table.swept &&
-      ask(planner::count_computable(table.job->table)).integer(0, 0) <= set_aside(*table.step)) {
+      ask(planner::count_computable(table.data)).integer(0, 0) <= set_aside(*table.step)) {
     leave_rest(table, pending);
     complete(table);
     return;
   }
-  ++table.round;
   if (++table.sweeps > kMaxRounds) {
     throw std::runtime_error(fmt::format(
         "{}: still {} rows without a value after {} sweeps; something keeps writing them. Find "
         "it (a bulk load, a session with session_replication_role = replica?) and run again",
-        table.job->table.table.display(), pending, kMaxRounds));
+        table.data.table.display(), pending, kMaxRounds));
   }
-  planner::TableBackfill rest = table.job->table;
-  rest.estimated_rows = static_cast<double>(pending);
+  const int round = table.round.round + 1;
   // Only a copied batch can tell which of its rows the server refuses.
-  const bool late = table.round >= kFirstLateRound && set_aside(*table.step) == 0;
-  if (late) rest.method = Method::kUpdate;
-  table.job = std::make_shared<TableJob>(table.step->id, std::move(rest), spec_, options_.run);
-  table.job->late = late;
+  const bool late = round >= kFirstLateRound && set_aside(*table.step) == 0;
+  table.round = {table.step->id, round, late, static_cast<double>(pending)};
+  table.data = data_path(*table.step->backfill, table.round);
   table.swept = true;
-  start_round(table, pool,
-              ledger_.add_ranges(job_id_, table.step->id, table.round, split(*table.job)));
+  start_round(table, pool, ledger_.add_ranges(job_id_, table.step->id, round, split(table)));
 }
 
 void BackfillRunner::account_wal() {
@@ -275,8 +305,10 @@ void BackfillRunner::measure(const planner::Step& step) {
 }
 
 void BackfillRunner::complete(Table& table) {
+  const bool written = table.state == State::kRunning;
   table.state = State::kDone;
-  if (table.job) {
+  if (written) {
+    processes_.close_round(table.step->id);
     account_wal();
     measure(*table.step);
   }
@@ -289,7 +321,7 @@ void BackfillRunner::complete(Table& table) {
 
 /// Rows that no sweep could fill: their source has no value for them, or they were set aside.
 void BackfillRunner::leave_rest(const Table& table, std::int64_t pending) {
-  const planner::TableBackfill& backfill = table.job->table;
+  const planner::TableBackfill& backfill = table.data;
   if (refused() > 0) {
     // Others may lack their value only because these have none.
     keep_open(*table.step, pending);
@@ -374,13 +406,15 @@ sql::Result BackfillRunner::ask(const std::string& statement, const sql::Params&
   }
 }
 
-std::vector<RangeRecord> BackfillRunner::split(const TableJob& job) {
-  if (job.table.order == ReadOrder::kKey) return split_by_key(job);
+std::vector<RangeRecord> BackfillRunner::split(const Table& table) {
+  const planner::TableBackfill& data = table.data;
+  if (data.order == ReadOrder::kKey) return split_by_key(data);
   const std::int64_t blocks = ask("SELECT pg_relation_size($1::regclass) / "
                                   "current_setting('block_size')::bigint",
-                                  {job.table.table.quoted()})
+                                  {data.table.quoted()})
                                   .integer(0, 0);
-  const planner::WindowShape shape = job.shape(options_.run);
+  const BatchSizer sizer(options_.run.batch_time, options_.run.batch_rows);
+  const planner::WindowShape shape = shape_of(data, table.round.late, options_.run, sizer.rows());
   // Enough ranges that every worker gets several, none smaller than a window.
   const std::int64_t fair = blocks / (std::int64_t{options_.run.workers} * 4);
   const std::int64_t per_range =
@@ -388,20 +422,19 @@ std::vector<RangeRecord> BackfillRunner::split(const TableJob& job) {
   return records(planner::split_blocks(blocks, per_range));
 }
 
-std::vector<RangeRecord> BackfillRunner::split_by_key(const TableJob& job) {
-  const auto wanted = static_cast<std::int64_t>(job.table.estimated_rows) / kRowsPerKeyRange + 1;
-  const std::int64_t pieces =
-      std::min(planner::kMaxRanges, job.table.estimated_rows < 10'000
-                                        ? 1
-                                        : std::max(wanted, std::int64_t{options_.run.workers} * 4));
-  const std::string& type = job.table.key.at(0).type;
+std::vector<RangeRecord> BackfillRunner::split_by_key(const planner::TableBackfill& data) {
+  const auto wanted = static_cast<std::int64_t>(data.estimated_rows) / kRowsPerKeyRange + 1;
+  const std::int64_t pieces = std::min(
+      planner::kMaxRanges,
+      data.estimated_rows < 10'000 ? 1 : std::max(wanted, std::int64_t{options_.run.workers} * 4));
+  const std::string& type = data.key.at(0).type;
   const bool integer = type == "integer" || type == "bigint" || type == "smallint";
-  if (job.table.key.size() == 1 && integer) {
-    const sql::Result extent = ask(planner::key_extent(job.table));
+  if (data.key.size() == 1 && integer) {
+    const sql::Result extent = ask(planner::key_extent(data));
     if (extent.is_null(0, 0)) return {};
     return records(planner::split_integers(extent.integer(0, 0), extent.integer(0, 1), pieces));
   }
-  const sql::Result keys = ask(planner::key_boundaries(job.table, pieces, kKeySampleRows));
+  const sql::Result keys = ask(planner::key_boundaries(data, pieces, kKeySampleRows));
   std::vector<std::vector<std::string>> boundaries;
   for (int row = 0; row < keys.rows(); ++row) {
     std::vector<std::string> key;

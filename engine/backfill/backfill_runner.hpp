@@ -4,6 +4,7 @@
 #include "engine/backfill/worker_pool.hpp"
 #include "engine/engine.hpp"
 #include "engine/ledger/ledger.hpp"
+#include "engine/ledger/process_ledger.hpp"
 
 #include <map>
 #include <memory>
@@ -14,9 +15,9 @@
 namespace pgbackfill::engine {
 
 /// Runs the backfill steps of a plan: splits tables into ranges (or takes up those of the
-/// ledger), feeds them to the worker pool in the order that the steps' dependencies allow, and
-/// sweeps each table until no row lacks its value. Uses the coordinator's connection; one owner
-/// thread.
+/// ledger), opens them to the worker pools of this process and its helpers in the order that the
+/// steps' dependencies allow, and sweeps each table until no row lacks its value. Uses the
+/// coordinator's connection; one owner thread.
 class BackfillRunner {
  public:
   BackfillRunner(const planner::JobSpec& spec, const planner::Plan& plan,
@@ -36,19 +37,23 @@ class BackfillRunner {
   enum class State { kWaiting, kRunning, kDone };
   struct Table {
     const planner::Step* step = nullptr;
-    std::shared_ptr<TableJob> job;
+    RoundRecord round;
+    planner::TableBackfill data = {};  ///< as the round's rows get their values
     State state = State::kWaiting;
-    int round = -1;
     int sweeps = 0;                ///< begun by this run
     bool swept = false;            ///< this run began a round of its own after the first
-    std::int64_t outstanding = 0;  ///< ranges of the round not yet done
+    std::int64_t outstanding = 0;  ///< ranges of the round not known to be done
     bool sweep_only = false;
   };
 
   bool drive(std::vector<Table> tables);
   void start_ready(std::vector<Table>& tables, WorkerPool& pool);
   void start(Table& table, WorkerPool& pool);
-  void start_round(Table& table, WorkerPool& pool, std::vector<RangeRecord> ranges);
+  void start_round(Table& table, WorkerPool& pool, const std::vector<RangeRecord>& ranges);
+  /// What the ledger says of the rounds under way, whoever works on them; ends those that are over.
+  void look(std::vector<Table>& tables, WorkerPool& pool);
+  /// Says who has not been heard of in time. Their ranges can be claimed by then.
+  void note_gone();
   void advance(Table& table, WorkerPool& pool);
   void complete(Table& table);
   /// Notes how large the step's table is.
@@ -57,8 +62,8 @@ class BackfillRunner {
   void account_wal();
   /// Runs a statement that may have to wait for a table lock, again and again where it must.
   sql::Result ask(const std::string& statement, const sql::Params& params = {});
-  std::vector<RangeRecord> split(const TableJob& job);
-  std::vector<RangeRecord> split_by_key(const TableJob& job);
+  std::vector<RangeRecord> split(const Table& table);
+  std::vector<RangeRecord> split_by_key(const planner::TableBackfill& data);
   void leave_rest(const Table& table, std::int64_t pending);
   /// Rows that the server refused to change: the step is not done with them.
   void keep_open(const planner::Step& step, std::int64_t pending);
@@ -75,6 +80,7 @@ class BackfillRunner {
   const int job_id_;
   sql::Connection& connection_;
   Ledger ledger_;
+  ProcessLedger processes_;
   Throttle& throttle_;
   ProgressBoard& board_;
   StopSignal& stop_;

@@ -1,6 +1,7 @@
 #include "engine/backfill/batch_writer.hpp"
 
 #include "engine/backfill/window_reader.hpp"
+#include "engine/ledger/process_ledger.hpp"
 #include "engine/session.hpp"
 #include "engine/sync_point.hpp"
 #include "planner/backfill/batch_sql.hpp"
@@ -44,17 +45,17 @@ bool must_isolate(const sql::Error& error, const TableJob& job) {
 
 }  // namespace
 
-BatchWriter::BatchWriter(sql::ConnectOptions options, int job_id, std::string owner,
-                         std::int64_t max_quarantined, Throttle& throttle, StopSignal& stop,
-                         ProgressBoard& board, LogSink log)
+BatchWriter::BatchWriter(const EngineOptions& options, std::string_view schema, int job_id,
+                         Throttle& throttle, StopSignal& stop, ProgressBoard& board, LogSink log)
     : job_id_(job_id),
-      owner_(std::move(owner)),
-      max_quarantined_(max_quarantined),
+      owner_(std::to_string(options.process)),
+      lease_(std::to_string(options.lease.count())),
+      max_quarantined_(options.run.max_quarantined),
       throttle_(throttle),
       stop_(stop),
       board_(board),
       log_(log),
-      session_(std::move(options), stop, log),
+      session_(session_options(options, schema, SessionRole::kWriter, log), stop, log),
       backoff_(milliseconds(50), milliseconds(5000), std::random_device{}()) {}
 
 void BatchWriter::connect() noexcept {
@@ -64,19 +65,20 @@ void BatchWriter::connect() noexcept {
   }
 }
 
-bool BatchWriter::write(const Window& window) {
+WriteOutcome BatchWriter::write(const Window& window) {
   const std::vector<Batch> batches = make_batches(window, rows_of_batch(*window.job));
   std::deque<Batch> pending(batches.begin(), batches.end());
   bool marked = false;
   while (!pending.empty()) {
-    if (stop_.draining() || !throttle_.pass()) return false;
+    if (stop_.draining() || !throttle_.pass()) return WriteOutcome::kStopped;
     const bool final = pending.size() == 1;
     try {
       const auto started = Clock::now();
       sync_point(SyncPoint::kBatchBeforeCopy);
-      const std::int64_t rows = run(window, pending.front(), {final, final && window.last});
+      const auto rows = run(window, pending.front(), {final, final && window.last});
+      if (!rows) return WriteOutcome::kLost;
       sync_point(SyncPoint::kBatchCommitted);
-      board_.batch(window.job->step_id, rows);
+      board_.batch(window.job->step_id, *rows);
       const bool waited = failing_since_.has_value();
       const auto took =
           std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started);
@@ -89,7 +91,7 @@ bool BatchWriter::write(const Window& window) {
       marked = final;
       throttle_.rest(took);
     } catch (const sql::Error& error) {
-      if (stop_.cancelling()) return false;
+      if (stop_.cancelling()) return WriteOutcome::kStopped;
       if (must_isolate(error, *window.job)) {
         session_.roll_back();
         return write_isolating(window);
@@ -99,14 +101,14 @@ bool BatchWriter::write(const Window& window) {
   }
   while (!marked && window.last) {
     try {
-      mark(window);
+      if (!mark(window)) return WriteOutcome::kLost;
       marked = true;
     } catch (const sql::Error& error) {
-      if (stop_.draining()) return false;
+      if (stop_.draining()) return WriteOutcome::kStopped;
       handle(error, window, pending);
     }
   }
-  return true;
+  return WriteOutcome::kWritten;
 }
 
 std::int64_t BatchWriter::rows_of_batch(const TableJob& job) const {
@@ -140,20 +142,36 @@ void BatchWriter::prepare_for(const TableJob& job, sql::Connection& connection) 
   prepared_on_ = session_.generation();
 }
 
-std::int64_t BatchWriter::run(const Window& window, const Batch& batch, Checkpoint checkpoint) {
-  sql::Params ledger{std::to_string(window.range_id), std::to_string(batch.rows.size()),
-                     std::nullopt, checkpoint.range_done ? "done" : "running", owner_};
+std::optional<std::int64_t> BatchWriter::run(const Window& window, const Batch& batch,
+                                             Checkpoint checkpoint) {
+  sql::Params ledger{std::to_string(window.range_id),
+                     std::to_string(batch.rows.size()),
+                     std::nullopt,
+                     checkpoint.range_done ? "done" : "running",
+                     owner_,
+                     lease_};
   if (checkpoint.moves && !window.cursor.empty()) {
     ledger[2] = sql::text_array_literal(window.cursor);
   }
   sql::Connection& connection = session(*window.job);
   const sql::Result changed = send(connection, window, batch, ledger);
-  if (changed.rows() != 1) {
-    throw std::runtime_error(fmt::format(
-        "range {} of {} is gone from the ledger; was schema pgbackfill changed by hand?",
-        window.range_id, window.job->table.table.display()));
+  if (changed.rows() == 1) return changed.integer(0, 0);
+  if (lost(window)) return std::nullopt;
+  return 0;
+}
+
+bool BatchWriter::lost(const Window& window) {
+  switch (ProcessLedger::state_of(session(*window.job), window.range_id, owner_)) {
+    case RangeState::kMissing:
+      throw std::runtime_error(fmt::format(
+          "range {} of {} is gone from the ledger; was schema pgbackfill changed by hand?",
+          window.range_id, window.job->table.table.display()));
+    case RangeState::kOursDone:
+      // The answer to its last batch was lost.
+      return !window.last;
+    default:
+      return true;
   }
-  return changed.integer(0, 0);
 }
 
 sql::Result BatchWriter::send(sql::Connection& connection, const Window& window, const Batch& batch,
@@ -205,14 +223,16 @@ sql::Result BatchWriter::send_copied(sql::Connection& connection, const Window& 
   return std::move(results.at(1));
 }
 
-void BatchWriter::mark(const Window& window) {
-  session(*window.job)
-      .execute(
-          "UPDATE pgbackfill.range SET state = 'done', owner = $2, lease = clock_timestamp(), "
-          "cursor = coalesce($3::text[], cursor) WHERE range_id = $1::bigint",
-          {std::to_string(window.range_id), owner_,
-           window.cursor.empty() ? std::nullopt
-                                 : std::optional(sql::text_array_literal(window.cursor))});
+bool BatchWriter::mark(const Window& window) {
+  const sql::Result marked =
+      session(*window.job)
+          .execute(
+              "UPDATE pgbackfill.range SET state = 'done', cursor = coalesce($3::text[], cursor) "
+              "WHERE range_id = $1::bigint AND owner = $2::bigint AND state <> 'done'",
+              {std::to_string(window.range_id), owner_,
+               window.cursor.empty() ? std::nullopt
+                                     : std::optional(sql::text_array_literal(window.cursor))});
+  return marked.affected() == 1 || !lost(window);
 }
 
 void BatchWriter::handle(const sql::Error& error, const Window& window,
@@ -240,7 +260,7 @@ void BatchWriter::handle(const sql::Error& error, const Window& window,
 
 /// In windows of its own, since it knows no rows yet. Where the window ends its range, so does the
 /// last of them.
-bool BatchWriter::write_isolating(const Window& window) {
+WriteOutcome BatchWriter::write_isolating(const Window& window) {
   RangeRecord range;
   range.range_id = window.range_id;
   range.lower = window.bounds.lower;
@@ -251,17 +271,18 @@ bool BatchWriter::write_isolating(const Window& window) {
   run.passes = 1;
   std::deque<Batch> none;
   while (!position.exhausted) {
-    if (stop_.draining()) return false;
+    if (stop_.draining()) return WriteOutcome::kStopped;
     try {
       const auto part = read_window(session_.get(), position, run);
       part->last = part->last && window.last;
-      if (!write(*part)) return false;
+      const WriteOutcome outcome = write(*part);
+      if (outcome != WriteOutcome::kWritten) return outcome;
     } catch (const sql::Error& error) {
-      if (stop_.cancelling()) return false;
+      if (stop_.cancelling()) return WriteOutcome::kStopped;
       handle(error, window, none);
     }
   }
-  return true;
+  return WriteOutcome::kWritten;
 }
 
 bool BatchWriter::split_front(std::deque<Batch>& pending) const {
@@ -283,10 +304,13 @@ void BatchWriter::quarantine(const sql::Error& error, const Window& window, cons
       fmt::format("INSERT INTO pgbackfill.quarantine "
                   "(job_id, step_id, table_name, row_key, sqlstate, message) "
                   "SELECT $1::integer, $2, $3, {}, $4, $5 FROM {} AS t WHERE t.ctid = $6::tid "
+                  "AND EXISTS (SELECT FROM pgbackfill.range "
+                  "WHERE range_id = $7::bigint AND owner = $8::bigint) "
                   "ON CONFLICT DO NOTHING",
                   planner::row_label(window.job->table), window.job->table.table.quoted()),
       {job, window.job->step_id, window.job->table.table.display(), std::string(error.sqlstate()),
-       error.diagnostics().message, fmt::format("({},{})", row.block, row.line)});
+       error.diagnostics().message, fmt::format("({},{})", row.block, row.line),
+       std::to_string(window.range_id), owner_});
   const std::string name = window.job->table.table.display();
   log_(LogLevel::kWarning,
        fmt::format("{}: a row is set aside in pgbackfill.quarantine: {}", name, error.what()));

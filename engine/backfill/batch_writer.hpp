@@ -13,21 +13,25 @@
 
 namespace pgbackfill::engine {
 
+enum class WriteOutcome {
+  kWritten,  ///< the whole window is written and checkpointed
+  kStopped,  ///< a stop came first
+  kLost,     ///< another process has taken the range over: from then on nothing was written
+};
+
 /// Writes windows: one transaction per batch with its ledger row, retried as classify() says. Owns
 /// one connection, opened when first needed; one owner thread.
 class BatchWriter {
  public:
-  /// `max_quarantined`: RunOptions::max_quarantined.
-  BatchWriter(sql::ConnectOptions options, int job_id, std::string owner,
-              std::int64_t max_quarantined, Throttle& throttle, StopSignal& stop,
-              ProgressBoard& board, LogSink log);
+  /// As options.process of the job, whose ranges alone it writes.
+  BatchWriter(const EngineOptions& options, std::string_view schema, int job_id, Throttle& throttle,
+              StopSignal& stop, ProgressBoard& board, LogSink log);
 
   /// Connects, while the first window is still being read. A failure shows with write().
   void connect() noexcept;
 
-  /// True when the whole window is written and checkpointed; false when a stop came first.
   /// Throws what retrying cannot mend.
-  bool write(const Window& window);
+  WriteOutcome write(const Window& window);
 
  private:
   struct Checkpoint {
@@ -37,22 +41,27 @@ class BatchWriter {
   std::int64_t rows_of_batch(const TableJob& job) const;
   sql::Connection& session(const TableJob& job);
   void prepare_for(const TableJob& job, sql::Connection& connection);
-  std::int64_t run(const Window& window, const Batch& batch, Checkpoint checkpoint);
+  /// The rows changed; nullopt: the range is lost.
+  std::optional<std::int64_t> run(const Window& window, const Batch& batch, Checkpoint checkpoint);
+  /// Whether the range that the server did not write to is lost; else it was done before.
+  bool lost(const Window& window);
   sql::Result send(sql::Connection& connection, const Window& window, const Batch& batch,
                    const sql::Params& ledger);
   sql::Result send_copied(sql::Connection& connection, const Window& window, const Batch& batch,
                           const sql::Params& params);
-  void mark(const Window& window);
+  /// False when the range is lost.
+  bool mark(const Window& window);
   /// Decides about a failed batch: true to go on with `pending` (which may have changed).
   void handle(const sql::Error& error, const Window& window, std::deque<Batch>& pending);
   /// Writes what is pending in the window again by the copy method.
-  bool write_isolating(const Window& window);
+  WriteOutcome write_isolating(const Window& window);
   bool split_front(std::deque<Batch>& pending) const;
   void quarantine(const sql::Error& error, const Window& window, const Batch& batch);
   void pause(const sql::Error& error, Disposition disposition);
 
   const int job_id_;
   const std::string owner_;
+  const std::string lease_;  ///< milliseconds
   const std::int64_t max_quarantined_;
   Throttle& throttle_;
   StopSignal& stop_;

@@ -25,6 +25,7 @@ struct WindowRow {
 struct Window {
   std::shared_ptr<TableJob> job;
   std::int64_t range_id = 0;
+  std::shared_ptr<Claim> claim;     ///< as RangeTask::claim
   planner::Bounds bounds;           ///< the stretch it covers
   bool after_lower = false;         ///< bounds.lower itself is excluded (key order)
   planner::WindowShape shape;       ///< block order

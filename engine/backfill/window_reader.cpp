@@ -177,6 +177,7 @@ std::unique_ptr<Window> read_window(sql::Connection& connection, ReadPosition& p
   auto window = std::make_unique<Window>();
   window->job = position.task.job;
   window->range_id = position.task.range.range_id;
+  window->claim = position.task.claim;
   window->bounds = {position.lower, position.task.range.upper};
   window->after_lower = position.after_lower;
   if (window->job->table.order == ReadOrder::kBlock) {

@@ -2,7 +2,9 @@
 
 #include "engine/backfill/batch_writer.hpp"
 #include "engine/backfill/horizon.hpp"
+#include "engine/backfill/range_claims.hpp"
 #include "engine/backfill/window_reader.hpp"
+#include "engine/mutex.hpp"
 #include "engine/retry_policy.hpp"
 #include "engine/session.hpp"
 #include "engine/sync_point.hpp"
@@ -23,6 +25,7 @@ namespace {
 /// One reader keeps this many writers busy: reading a row costs a small part of writing it.
 constexpr int kWritersPerReader = 2;
 constexpr std::int64_t kPollMicroseconds = 5'000;
+constexpr std::chrono::milliseconds kClaimPause{100};
 
 /// Whether room must be made between the passes over its windows.
 bool needs_passes(const TableJob& job, const planner::RunOptions& run) {
@@ -43,36 +46,40 @@ struct WorkerPool::Impl {
     std::optional<ReadPosition> paused;  ///< begun, waits for the horizon
   };
 
-  Impl(const EngineOptions& engine_options, std::string job_schema, int job, Throttle& slow_down,
-       ProgressBoard& progress, StopSignal& stop_signal, LogSink log_sink)
-      : options(engine_options),
-        schema(std::move(job_schema)),
+  Impl(const planner::JobSpec& job_spec, const planner::Plan& job_plan,
+       const EngineOptions& engine_options, int job, Throttle& slow_down, ProgressBoard& progress,
+       StopSignal& stop_signal, LogSink log_sink)
+      : plan(job_plan),
+        options(engine_options),
         job_id(job),
         throttle(slow_down),
         board(progress),
         stop(stop_signal),
         log(log_sink),
+        claims(job_spec, job_plan, options, job),
         horizon(engine_options, stop_signal, std::move(log_sink)) {}
 
   bool ending() const { return closed.load() || stop.draining(); }
   void fail(std::exception_ptr error);
   void read_loop();
   bool must_wait(const TableJob& job) const;
-  bool next_range(RangeTask& task);
-  bool has_range(Writer& writer);
+  std::optional<RangeTask> claim(Session& session);
+  bool next_range(Session& session, RangeTask& task);
+  bool has_range(Session& session, Writer& writer);
   bool serve(Session& session, std::size_t writer);
   WindowPtr read(Session& session, ReadPosition& position);
   void write_loop(std::size_t index);
 
+  const planner::Plan& plan;
   const EngineOptions options;
-  const std::string schema;
   const int job_id;
   Throttle& throttle;
   ProgressBoard& board;
   StopSignal& stop;
   const LogSink log;
 
-  moodycamel::ConcurrentQueue<RangeTask> ranges;
+  RangeClaims claims;
+  std::atomic<int> claim_failures{0};                ///< in a row
   moodycamel::ConcurrentQueue<RangeTask> held_back;  ///< wait for the horizon
   moodycamel::BlockingConcurrentQueue<std::size_t> requests;
   moodycamel::BlockingConcurrentQueue<PoolEvent> events;
@@ -80,19 +87,20 @@ struct WorkerPool::Impl {
   boost::thread_group threads;
   std::atomic<bool> closed{false};
   std::atomic<bool> failed{false};
+  Mutex horizon_start;
   HorizonWatch horizon;
 };
 
 void WorkerPool::Impl::fail(std::exception_ptr error) {
   if (failed.exchange(true)) return;
   closed = true;
-  events.enqueue({PoolEvent::Kind::kFailed, nullptr, std::move(error)});
+  events.enqueue({PoolEvent::Kind::kFailed, {}, 0, std::move(error)});
 }
 
 /// Reads for the writers that ask. A request for which there is no range yet is kept and tried
 /// again, so that it does not hold up the others.
 void WorkerPool::Impl::read_loop() {
-  Session session(session_options(options, schema, SessionRole::kReader, log), stop, log);
+  Session session(session_options(options, plan.schema, SessionRole::kReader, log), stop, log);
   std::vector<std::size_t> waiting;
   try {
     while (!ending()) {
@@ -110,19 +118,51 @@ bool WorkerPool::Impl::must_wait(const TableJob& job) const {
          needs_passes(job, options.run);
 }
 
+/// None when it failed for a reason that may pass: the writer asks again.
+std::optional<RangeTask> WorkerPool::Impl::claim(Session& session) {
+  constexpr int kTries = 100;
+  try {
+    auto task = claims.next(session, [this](const TableJob& job) { return must_wait(job); });
+    claim_failures = 0;
+    return task;
+  } catch (const sql::Error& error) {
+    const Disposition disposition = classify(error.sqlstate(), error.connection_lost());
+    const bool hopeless =
+        disposition == Disposition::kFail || disposition == Disposition::kIsolateRow;
+    if (hopeless || ++claim_failures > kTries) throw;
+    log(LogLevel::kWarning, fmt::format("claiming a range: {}; trying again", error.what()));
+    stop.sleep(kClaimPause);
+    return std::nullopt;
+  }
+}
+
 /// A range that nothing keeps waiting; those passed over come first once the horizon is free.
-bool WorkerPool::Impl::next_range(RangeTask& task) {
-  if (!horizon.held() && held_back.try_dequeue(task)) return true;
-  while (ranges.try_dequeue(task)) {
-    if (!must_wait(*task.job)) return true;
-    held_back.enqueue(std::move(task));
+bool WorkerPool::Impl::next_range(Session& session, RangeTask& task) {
+  if (!horizon.held()) {
+    while (held_back.try_dequeue(task)) {
+      if (!task.claim->lost) return true;
+    }
+  }
+  while (auto claimed = claim(session)) {
+    if (needs_passes(*claimed->job, options.run)) {
+      const MutexLock lock(horizon_start);
+      horizon.start();
+    }
+    if (!must_wait(*claimed->job)) {
+      task = std::move(*claimed);
+      return true;
+    }
+    held_back.enqueue(std::move(*claimed));
   }
   return false;
 }
 
 /// Gives the writer a range to read where it has none. One that must wait is put by, not given
 /// to another writer: its windows are to be written in order.
-bool WorkerPool::Impl::has_range(Writer& writer) {
+bool WorkerPool::Impl::has_range(Session& session, Writer& writer) {
+  for (auto* position : {&writer.position, &writer.paused}) {
+    if (*position && (*position)->task.claim->lost) position->reset();
+  }
   if (writer.position && !writer.position->exhausted) {
     if (!must_wait(*writer.position->task.job)) return true;
     if (writer.paused) return false;
@@ -133,7 +173,7 @@ bool WorkerPool::Impl::has_range(Writer& writer) {
     return true;
   }
   RangeTask task;
-  if (!next_range(task)) return false;
+  if (!next_range(session, task)) return false;
   writer.position.emplace(std::move(task));
   return true;
 }
@@ -141,7 +181,7 @@ bool WorkerPool::Impl::has_range(Writer& writer) {
 /// False when the writer must go on waiting.
 bool WorkerPool::Impl::serve(Session& session, std::size_t index) {
   Writer& writer = *writers[index];
-  if (!has_range(writer)) return false;
+  if (!has_range(session, writer)) return false;
   if (WindowPtr window = read(session, *writer.position)) {
     writer.inbox.enqueue(std::move(window));
     return true;
@@ -176,9 +216,7 @@ WorkerPool::Impl::WindowPtr WorkerPool::Impl::read(Session& session, ReadPositio
 
 void WorkerPool::Impl::write_loop(std::size_t index) {
   try {
-    BatchWriter batches(session_options(options, schema, SessionRole::kWriter, log), job_id,
-                        fmt::format("worker {}", index + 1), options.run.max_quarantined, throttle,
-                        stop, board, log);
+    BatchWriter batches(options, plan.schema, job_id, throttle, stop, board, log);
     Inbox& inbox = writers[index]->inbox;
     requests.enqueue(index);
     batches.connect();
@@ -186,11 +224,18 @@ void WorkerPool::Impl::write_loop(std::size_t index) {
       WindowPtr window;
       if (!inbox.wait_dequeue_timed(window, kPollMicroseconds)) continue;
       requests.enqueue(index);
-      if (!batches.write(*window)) return;
-      if (window->last) {
+      if (window->claim->lost) continue;
+      const WriteOutcome outcome = batches.write(*window);
+      if (outcome == WriteOutcome::kStopped) return;
+      if (outcome == WriteOutcome::kLost) {
+        claims.lost(*window);
+        log(LogLevel::kWarning, fmt::format("{}: a range of ours was taken over by another process",
+                                            window->job->table.table.display()));
+      } else if (window->last) {
         sync_point(SyncPoint::kRangeDone);
+        claims.done(*window);
         board.range_done(window->job->step_id);
-        events.enqueue({PoolEvent::Kind::kRangeDone, window->job, nullptr});
+        events.enqueue({PoolEvent::Kind::kRangeDone, window->job->step_id, window->job->round, {}});
       }
     }
   } catch (...) {
@@ -198,9 +243,10 @@ void WorkerPool::Impl::write_loop(std::size_t index) {
   }
 }
 
-WorkerPool::WorkerPool(const EngineOptions& options, std::string schema, int job_id,
-                       Throttle& throttle, ProgressBoard& board, StopSignal& stop, LogSink log)
-    : impl_(std::make_unique<Impl>(options, std::move(schema), job_id, throttle, board, stop,
+WorkerPool::WorkerPool(const planner::JobSpec& spec, const planner::Plan& plan,
+                       const EngineOptions& options, int job_id, Throttle& throttle,
+                       ProgressBoard& board, StopSignal& stop, LogSink log)
+    : impl_(std::make_unique<Impl>(spec, plan, options, job_id, throttle, board, stop,
                                    std::move(log))) {
   const int writers = options.run.workers;
   for (int i = 0; i < writers; ++i) impl_->writers.push_back(std::make_unique<Impl::Writer>());
@@ -218,10 +264,7 @@ WorkerPool::~WorkerPool() {
   impl_->threads.join_all();
 }
 
-void WorkerPool::add(RangeTask task) {
-  if (needs_passes(*task.job, impl_->options.run)) impl_->horizon.start();
-  impl_->ranges.enqueue(std::move(task));
-}
+void WorkerPool::look() { impl_->claims.look(); }
 
 bool WorkerPool::wait(PoolEvent& event, std::chrono::milliseconds timeout) {
   return impl_->events.wait_dequeue_timed(

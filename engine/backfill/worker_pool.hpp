@@ -14,26 +14,30 @@ namespace pgbackfill::engine {
 /// What the pool tells its owner.
 struct PoolEvent {
   enum class Kind { kRangeDone, kFailed } kind = Kind::kRangeDone;
-  std::shared_ptr<TableJob> job;  ///< kRangeDone
-  std::exception_ptr error;       ///< kFailed: the first failure; the pool has stopped
+  std::string step_id;       ///< kRangeDone
+  int round = 0;             ///< kRangeDone
+  std::exception_ptr error;  ///< kFailed: the first failure; the pool has stopped
 };
 
-/// Readers and writers of the data path. Ranges go in by add(); readers read their windows, each
-/// for the writer that asked; a writer asks for its next window before it writes the one it has,
+/// Readers and writers of the data path. Readers claim ranges of the job's open rounds in the
+/// ledger, beside those of other processes, and read their windows, each for the writer that asked;
+/// a writer asks for its next window before it writes the one it has,
 /// so that reading and writing overlap and at most two windows per writer are in memory. A range
 /// is worked on by one writer, its windows in order. While something holds the horizon back,
 /// tables that need several passes get one pass or wait (RunOptions::on_held_horizon).
-/// add(), wait() and the destructor belong to one owner thread.
+/// look(), wait() and the destructor belong to one owner thread.
 class WorkerPool {
  public:
-  WorkerPool(const EngineOptions& options, std::string schema, int job_id, Throttle& throttle,
-             ProgressBoard& board, StopSignal& stop, LogSink log);
+  /// `options.process` claims the ranges.
+  WorkerPool(const planner::JobSpec& spec, const planner::Plan& plan, const EngineOptions& options,
+             int job_id, Throttle& throttle, ProgressBoard& board, StopSignal& stop, LogSink log);
   /// Ends the threads after their batches in flight.
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  void add(RangeTask task);
+  /// A round was opened: there are ranges to claim. Without it the pool looks now and then.
+  void look();
   /// Waits for the next event; false when none came within `timeout`.
   bool wait(PoolEvent& event, std::chrono::milliseconds timeout);
 

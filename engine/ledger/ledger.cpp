@@ -17,19 +17,6 @@ std::vector<std::string> array_or_empty(const sql::Result& result, int row, int 
   return result.text_array(row, column);
 }
 
-RangeRecord read_range(const sql::Result& result, int row) {
-  RangeRecord range;
-  range.range_id = result.integer(row, 0);
-  range.round = static_cast<int>(result.integer(row, 1));
-  range.lower = array_or_empty(result, row, 2);
-  range.upper = array_or_empty(result, row, 3);
-  range.cursor = array_or_empty(result, row, 4);
-  range.done = result.text(row, 5) == "done";
-  range.rows = result.integer(row, 6);
-  range.found = result.integer(row, 7);
-  return range;
-}
-
 std::optional<TableSize> read_size(const sql::Result& result, int row, int column) {
   if (result.is_null(row, column) || result.is_null(row, column + 1)) return std::nullopt;
   return TableSize{result.integer(row, column), result.integer(row, column + 1)};
@@ -45,6 +32,19 @@ std::string joined(const std::vector<std::string>& statements) {
 }
 
 }  // namespace
+
+RangeRecord read_range(const sql::Result& result, int row) {
+  RangeRecord range;
+  range.range_id = result.integer(row, 0);
+  range.round = static_cast<int>(result.integer(row, 1));
+  range.lower = array_or_empty(result, row, 2);
+  range.upper = array_or_empty(result, row, 3);
+  range.cursor = array_or_empty(result, row, 4);
+  range.done = result.text(row, 5) == "done";
+  range.rows = result.integer(row, 6);
+  range.found = result.integer(row, 7);
+  return range;
+}
 
 bool Ledger::exists() {
   return connection_.execute("SELECT to_regclass('pgbackfill.job') IS NOT NULL").boolean(0, 0);
@@ -136,7 +136,7 @@ void Ledger::step_running(int job_id, std::string_view step_id) {
 void Ledger::step_done(int job_id, std::string_view step_id) {
   connection_.execute(
       "UPDATE pgbackfill.step SET state = 'done', error = NULL, finished = clock_timestamp(), "
-      "started = coalesce(started, clock_timestamp()) "
+      "started = coalesce(started, clock_timestamp()), open_round = NULL "
       "WHERE job_id = $1::integer AND step_id = $2",
       {std::to_string(job_id), std::string(step_id)});
 }

@@ -12,7 +12,7 @@
 namespace pgbackfill::engine {
 
 /// Version of the tables in sql/statements/ledger_schema.sql and of the texts kept in them.
-inline constexpr int kLedgerFormat = 4;
+inline constexpr int kLedgerFormat = 5;
 
 struct JobRecord {
   int job_id = 0;
@@ -83,6 +83,9 @@ struct RangeRecord {
   std::int64_t rows = 0;
   std::int64_t found = 0;
 };
+
+/// From columns range_id, round, lower, upper, cursor, state, rows, found, in this order.
+RangeRecord read_range(const sql::Result& result, int row);
 
 /// Rows of a table that came without their organization and got it from the job's default or
 /// trigger: what will be refused once the stage enforce is through.

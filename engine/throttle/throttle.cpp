@@ -82,13 +82,14 @@ ThrottleSignals read_signals(sql::Connection& connection, const std::string& que
 }
 
 Throttle::Throttle(const EngineOptions& options, const planner::Plan& plan, int job_id,
-                   ProgressBoard& board, StopSignal& stop, LogSink log)
+                   ProgressBoard& board, StopSignal& stop, LogSink log, bool noted)
     : options_(options),
       connect_(session_options(options, plan.schema, SessionRole::kThrottle, log)),
       job_id_(job_id),
       board_(board),
       stop_(stop),
       log_(std::move(log)),
+      noted_(noted),
       tracker_(options.run, written_tables(plan)) {}
 
 Throttle::~Throttle() {
@@ -111,7 +112,7 @@ void Throttle::start() {
 
 void Throttle::clear() {
   try {
-    if (connection_ && connection_->usable()) Ledger(*connection_).throttled(job_id_, "");
+    if (noted_ && connection_ && connection_->usable()) Ledger(*connection_).throttled(job_id_, "");
   } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): the next run clears it
   }
 }
@@ -193,7 +194,7 @@ void Throttle::tell(const ThrottleState& next) {
   if (next.level == Level::kHard) text = "paused: " + next.reason;
   if (log_) log_(next.level == Level::kHard ? LogLevel::kWarning : LogLevel::kInfo, text);
   try {
-    if (!connection_ || !connection_->usable()) return;
+    if (!noted_ || !connection_ || !connection_->usable()) return;
     Ledger ledger(*connection_);
     ledger.throttled(job_id_, next.level == Level::kNone ? "" : text);
     ledger.event(job_id_, next.level == Level::kHard ? "warning" : "info", text);

@@ -28,8 +28,9 @@ ThrottleSignals read_signals(sql::Connection& connection, const std::string& que
 /// thread-safe.
 class Throttle {
  public:
+  /// `noted`: changes go to the ledger, as the coordinator's do.
   Throttle(const EngineOptions& options, const planner::Plan& plan, int job_id,
-           ProgressBoard& board, StopSignal& stop, LogSink log);
+           ProgressBoard& board, StopSignal& stop, LogSink log, bool noted = true);
   ~Throttle();
   Throttle(const Throttle&) = delete;
   Throttle& operator=(const Throttle&) = delete;
@@ -61,6 +62,7 @@ class Throttle {
   ProgressBoard& board_;
   StopSignal& stop_;
   const LogSink log_;
+  const bool noted_;
   ThrottleTracker tracker_;  // the watch's thread only while it runs, as the next four
   std::optional<sql::Connection> connection_;
   std::optional<StopSignal::Lease> lease_;

@@ -8,7 +8,7 @@ namespace pgbackfill::planner {
 namespace {
 
 constexpr std::string_view kStage = "pg_temp.pgbackfill_stage";
-constexpr std::string_view kTidRange = "t.ctid >= $6::tid AND t.ctid < $7::tid";
+constexpr std::string_view kTidRange = "t.ctid >= $7::tid AND t.ctid < $8::tid";
 
 std::string column(std::string_view name) { return "t." + sql::quote_identifier(name); }
 
@@ -107,23 +107,27 @@ std::string computed_update(const TableBackfill& table, const std::string& where
                      computable(table));
 }
 
-/// Makes an UPDATE of the table, whose last part is its WHERE, a batch. The count of rows that
-/// stayed in their page is the session's own, which later transactions add to: hence the
-/// difference. "changed" waits for "before", and "outcome" for "changed".
+/// Makes an UPDATE of the table, whose last part is its WHERE, a batch. It first locks the range,
+/// so that nobody can take it over meanwhile, and does nothing where somebody has. The count of
+/// rows that stayed in their page is the session's own, which later transactions add to: hence the
+/// difference. "before" waits for "held", "changed" for "before", and "outcome" for "changed".
 std::string with_ledger(const TableBackfill& table, const std::string& update) {
   const std::string hot = fmt::format("pg_stat_get_xact_tuples_hot_updated({}::regclass)",
                                       sql::quote_literal(table.table.quoted()));
   return fmt::format(
-      "WITH before AS MATERIALIZED (SELECT CASE WHEN current_setting('track_counts')::boolean "
-      "THEN {0} END AS hot), "
+      "WITH held AS MATERIALIZED (SELECT FROM pgbackfill.range WHERE range_id = $1::bigint "
+      "AND owner = $5::bigint AND state <> 'done' FOR NO KEY UPDATE), "
+      "before AS MATERIALIZED (SELECT CASE WHEN current_setting('track_counts')::boolean "
+      "THEN {0} END AS hot FROM held), "
       "changed AS ({1} AND (SELECT count(*) FROM before) = 1 RETURNING 1), "
       "counted AS MATERIALIZED (SELECT count(*) AS rows FROM changed), "
       "outcome AS MATERIALIZED "
       "(SELECT counted.rows, {0} - before.hot AS hot FROM counted, before) "
       "UPDATE pgbackfill.range AS r SET rows = r.rows + o.rows, hot = r.hot + o.hot, "
       "found = r.found + $2::bigint, batches = r.batches + 1, "
-      "cursor = coalesce($3::text[], r.cursor), state = $4, owner = $5, "
-      "lease = clock_timestamp() FROM outcome AS o WHERE r.range_id = $1::bigint "
+      "cursor = coalesce($3::text[], r.cursor), state = $4, "
+      "lease = clock_timestamp() + $6::integer * interval '1 millisecond' FROM outcome AS o WHERE "
+      "r.range_id = $1::bigint "
       "RETURNING o.rows",
       hot, update);
 }
@@ -235,7 +239,7 @@ std::string write_computed_blocks(const TableBackfill& table) {
   // 255 lines a page and still a partition of the rows above.
   return with_ledger(table,
                      computed_update(table, fmt::format("{} AND get_byte(tidsend(t.ctid), 5) % "
-                                                        "$8::integer = $9::integer",
+                                                        "$9::integer = $10::integer",
                                                         kTidRange)));
 }
 

@@ -44,10 +44,12 @@ std::string read_rows(const TableBackfill& table, const Bounds& bounds, bool aft
 std::string read_upper_key(const TableBackfill& table, const Bounds& bounds, bool after_lower,
                            std::int64_t rows);
 
-/// One batch and its ledger row, as one statement to prepare; gives the number of rows changed.
+/// One batch and its ledger row, as one statement to prepare; gives the number of rows changed, or
+/// no row, having changed nothing, where the range is done or another process owns it.
 /// Parameters: $1 range_id, $2 rows found, $3 cursor (text[]; NULL: as it was), $4 state,
-/// $5 owner; then, unless finds_by_key(), $6 lower and $7 upper tid, and for the update method in
-/// block order $8 passes and $9 pass too. The key-order update method takes its bounds as literals.
+/// $5 owner, $6 milliseconds of its lease; then, unless finds_by_key(), $7 lower and $8 upper tid,
+/// and for the update method in block order $9 passes and $10 pass too. The key-order update method
+/// takes its bounds as literals.
 std::string write_copied(const TableBackfill& table);
 std::string write_computed_blocks(const TableBackfill& table);
 /// As write_computed_blocks() without passes, for late sweeps: a row that is being changed is

@@ -1,4 +1,4 @@
--- The ledger, format 4: the durable state of jobs. Safe to run again.
+-- The ledger, format 5: the durable state of jobs. Safe to run again.
 CREATE SCHEMA IF NOT EXISTS pgbackfill;
 
 CREATE TABLE IF NOT EXISTS pgbackfill.job (
@@ -36,6 +36,10 @@ CREATE TABLE IF NOT EXISTS pgbackfill.step (
   indexes_before bigint,
   heap_after bigint,
   indexes_after bigint,
+  -- Backfills: the round whose ranges may be claimed, and how; NULL: none.
+  open_round integer,
+  open_late boolean,
+  open_rows double precision,
   PRIMARY KEY (job_id, step_id)
 );
 
@@ -61,11 +65,29 @@ CREATE TABLE IF NOT EXISTS pgbackfill.range (
   hot bigint DEFAULT 0,
   batches bigint NOT NULL DEFAULT 0,
   state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'running', 'done')),
-  owner text,
+  -- Which process works on it and until when nobody may take it over; NULL: nobody does.
+  owner bigint,
   lease timestamptz,
   FOREIGN KEY (job_id, step_id) REFERENCES pgbackfill.step ON DELETE CASCADE
 ) WITH (fillfactor = 50);
 CREATE INDEX IF NOT EXISTS range_step ON pgbackfill.range (job_id, step_id, round);
+CREATE INDEX IF NOT EXISTS range_undone ON pgbackfill.range (job_id, range_id)
+  WHERE state <> 'done';
+
+-- Who works or has worked on a job. gone: its heartbeat did not come in time, or another took its
+-- place as coordinator.
+CREATE TABLE IF NOT EXISTS pgbackfill.process (
+  process_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  job_id integer NOT NULL REFERENCES pgbackfill.job ON DELETE CASCADE,
+  role text NOT NULL CHECK (role IN ('coordinator', 'helper')),
+  host text NOT NULL,
+  pid integer NOT NULL,
+  started timestamptz NOT NULL DEFAULT clock_timestamp(),
+  heartbeat timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- Until when it counts as living without another heartbeat.
+  expires timestamptz NOT NULL,
+  state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'ended', 'gone'))
+);
 
 -- Rows that the job inserted where they were missing, by their keys' columns as text: what taking
 -- it back may delete.

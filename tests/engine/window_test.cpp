@@ -13,12 +13,14 @@ using planner::Method;
 using planner::ReadOrder;
 
 Window window(Method method, ReadOrder order) {
-  planner::TableBackfill table;
-  table.method = method;
-  table.order = order;
+  planner::Step step;
+  step.id = "backfill:t";
+  step.backfill.emplace();
+  step.backfill->method = method;
+  step.backfill->order = order;
   Window result;
   result.job =
-      std::make_shared<TableJob>("backfill:t", table, planner::JobSpec{}, planner::RunOptions{});
+      std::make_shared<TableJob>(step, RoundRecord{}, planner::JobSpec{}, planner::RunOptions{});
   return result;
 }
 

@@ -168,6 +168,30 @@ TEST(StatusTest, NamesWhatHoldsTheHorizonBack) {
   EXPECT_TRUE(list[1]["seconds"].is_null());
 }
 
+TEST(StatusTest, NamesTheProcessesAtWork) {
+  JobState state = job_state();
+  EXPECT_THAT(status_text(state), Not(HasSubstr("processes")));
+  const std::string started = "2026-01-02 03:04:05+00";
+  state.processes = {{1, "coordinator", "alpha", 11, started, "gone", false, 90, 0},
+                     {2, "coordinator", "alpha", 12, started, "active", true, 1.2, 1},
+                     {3, "helper", "beta", 13, started, "gone", true, 40, 2}};
+  EXPECT_THAT(status_text(state),
+              HasSubstr("\nprocesses\n"
+                        "  coordinator on alpha (pid 12): last heartbeat 1 s ago, holds 1 range\n"
+                        "  helper on beta (pid 13): gone, last heartbeat 40 s ago, holds 2 "
+                        "ranges\n"));
+  const auto document = nlohmann::json::parse(status_json(state));
+  ASSERT_EQ(document["processes"].size(), 3U);
+  EXPECT_EQ(document["processes"][2], nlohmann::json({{"id", 3},
+                                                      {"role", "helper"},
+                                                      {"host", "beta"},
+                                                      {"pid", 13},
+                                                      {"state", "gone"},
+                                                      {"started", started},
+                                                      {"heartbeat_seconds_ago", 40.0},
+                                                      {"ranges", 2}}));
+}
+
 TEST(StatusTest, JsonOnOneLineForWatching) {
   const std::string text = status_json(job_state(), -1);
   EXPECT_EQ(text.find('\n'), text.size() - 1);

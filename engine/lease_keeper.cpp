@@ -1,0 +1,54 @@
+#include "engine/lease_keeper.hpp"
+
+#include "engine/ledger/process_ledger.hpp"
+#include "engine/session.hpp"
+
+#include <fmt/format.h>
+
+namespace pgbackfill::engine {
+
+LeaseKeeper::LeaseKeeper(const EngineOptions& options, std::string_view schema, int job_id,
+                         LogSink log)
+    : options_(options),
+      connect_(session_options(options, schema, SessionRole::kLease, log)),
+      job_id_(job_id),
+      log_(std::move(log)),
+      thread_([this] { run(); }) {}
+
+LeaseKeeper::~LeaseKeeper() {
+  {
+    const MutexLock lock(mutex_);
+    ended_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void LeaseKeeper::run() {
+  const boost::chrono::milliseconds interval(options_.lease.count() / 3);
+  boost::unique_lock<Mutex> lock(mutex_);
+  while (!ended_) {
+    lock.unlock();
+    renew();
+    lock.lock();
+    wake_.wait_for(lock, interval, [this] { return ended_; });
+  }
+}
+
+void LeaseKeeper::renew() {
+  try {
+    if (!connection_) connection_.emplace(connect_);
+    ProcessLedger(*connection_, job_id_).renew(options_.process, options_.lease);
+    failing_ = false;
+  } catch (const std::exception& error) {
+    connection_.reset();
+    if (!failing_ && log_) {
+      log_(LogLevel::kWarning,
+           fmt::format("the leases of our ranges cannot be renewed: {}; trying again",
+                       error.what()));
+    }
+    failing_ = true;
+  }
+}
+
+}  // namespace pgbackfill::engine

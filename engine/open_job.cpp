@@ -1,0 +1,123 @@
+#include "engine/open_job.hpp"
+
+#include "engine/sync_point.hpp"
+#include "planner/file/migration_file.hpp"
+#include "sql/catalog.hpp"
+#include "sql/identifier.hpp"
+
+#include <fmt/format.h>
+
+namespace pgbackfill::engine {
+namespace {
+
+using planner::Finding;
+
+void refuse_if_needed(const std::vector<Finding>& findings, const LogSink& log) {
+  bool refused = false;
+  for (const Finding& finding : findings) {
+    refused = refused || finding.refuses;
+    if (!finding.refuses && log) log(LogLevel::kWarning, finding.to_string());
+  }
+  if (refused) throw Refused("the job may not start; nothing was changed", findings);
+}
+
+/// A role or database may begin its transactions read-only, which no preflight of a resumed job
+/// would tell.
+void refuse_read_only(sql::Connection& connection) {
+  const sql::Result state = connection.execute(
+      "SELECT current_setting('default_transaction_read_only')::boolean, pg_is_in_recovery(), "
+      "current_user, current_database()");
+  if (!state.boolean(0, 0) || state.boolean(0, 1)) return;
+  throw Refused(fmt::format(
+      "default_transaction_read_only is on for role {} in database {}, so nothing can be written; "
+      "ALTER ROLE {} SET default_transaction_read_only = off, or for this run: "
+      "PGOPTIONS='-c default_transaction_read_only=off'",
+      state.text(0, 2), state.text(0, 3), sql::quote_identifier(state.text(0, 2))));
+}
+
+planner::Plan plan_afresh(const planner::JobSpec& spec, sql::Connection& connection,
+                          const LogSink& log) {
+  const sql::Catalog catalog = sql::read_catalog(connection);
+  auto errors = planner::check_against_catalog(spec, catalog);
+  if (!errors.empty()) throw planner::SpecErrors(std::move(errors));
+  refuse_if_needed(planner::preflight(spec, catalog, connection), log);
+  return planner::make_plan(spec, catalog, connection);
+}
+
+void refuse_another_file(const planner::JobSpec& spec, const JobRecord& job) {
+  const auto lines = planner::canonical_lines(spec);
+  if (planner::fingerprint(lines) == job.fingerprint) return;
+  std::string text =
+      "the migration file is not the one that the unfinished job was started with; put it "
+      "back, or finish that job first. What differs:";
+  for (const std::string& line : planner::difference(job.spec, lines)) text += "\n  " + line;
+  throw Refused(text);
+}
+
+void refuse_another_format(const JobRecord& job) {
+  if (job.format == kLedgerFormat) return;
+  throw Refused(
+      fmt::format("the ledger has format {}, this version writes format {}; use "
+                  "the version that started the job",
+                  job.format, kLedgerFormat));
+}
+
+}  // namespace
+
+void check_session(sql::Connection& connection, const LogSink& log) {
+  refuse_if_needed(planner::check_server(connection.server_version()), log);
+  refuse_read_only(connection);
+}
+
+std::optional<OpenJob> open_job(const planner::JobSpec& spec, sql::Connection& connection,
+                                const LogSink& log) {
+  const auto lines = planner::canonical_lines(spec);
+  const std::string fingerprint = planner::fingerprint(lines);
+  Ledger ledger(connection);
+  if (ledger.exists()) {
+    if (const auto job = ledger.latest_job()) {
+      refuse_another_format(*job);
+      if (job->state == "finished" && job->fingerprint == fingerprint) return std::nullopt;
+      if (job->state != "finished") {
+        refuse_another_file(spec, *job);
+        return OpenJob{job->job_id, planner::plan_from_json(job->plan), true};
+      }
+    }
+  }
+  planner::Plan plan = plan_afresh(spec, connection, log);
+  ledger.create();
+  sync_point(SyncPoint::kLedgerCreated);
+  const int job_id = ledger.create_job(fingerprint, lines, plan);
+  sync_point(SyncPoint::kJobCreated);
+  return OpenJob{job_id, std::move(plan), false};
+}
+
+OpenJob open_started_job(const planner::JobSpec& spec, sql::Connection& connection) {
+  Ledger ledger(connection);
+  const auto job = ledger.exists() ? ledger.latest_job() : std::nullopt;
+  if (!job) {
+    throw Refused("there is no job to join: no run has been started in this database");
+  }
+  refuse_another_format(*job);
+  if (job->state == "finished") {
+    throw Refused(fmt::format("there is no job to join: job {} is finished", job->job_id));
+  }
+  refuse_another_file(spec, *job);
+  return OpenJob{job->job_id, planner::plan_from_json(job->plan), true};
+}
+
+void show_where_we_are(const OpenJob& job, Ledger& ledger, ProgressBoard& board) {
+  int done = 0;
+  for (const StepRecord& step : ledger.steps(job.job_id)) done += step.state == "done" ? 1 : 0;
+  std::int64_t rows = 0;
+  for (const BackfillRecord& backfill : ledger.backfills(job.job_id)) rows += backfill.rows;
+  double estimated = 0;
+  for (const planner::Step& step : job.plan.steps) {
+    if (step.backfill && step.backfill->method != planner::Method::kCatalog) {
+      estimated += step.backfill->estimated_rows;
+    }
+  }
+  board.job(static_cast<int>(job.plan.steps.size()), done, estimated, rows);
+}
+
+}  // namespace pgbackfill::engine

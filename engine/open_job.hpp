@@ -1,0 +1,35 @@
+#pragma once
+
+#include "engine/engine.hpp"
+#include "engine/ledger/ledger.hpp"
+#include "planner/job_spec.hpp"
+#include "planner/plan/plan.hpp"
+#include "sql/connection.hpp"
+
+#include <optional>
+
+namespace pgbackfill::engine {
+
+/// A job of the ledger that is to go on.
+struct OpenJob {
+  int job_id = 0;
+  planner::Plan plan;
+  bool resumed = false;
+};
+
+/// Throws Refused where the server, or the role's settings, let nothing be written.
+void check_session(sql::Connection& connection, const LogSink& log);
+
+/// The unfinished job of the ledger, else a new one; nothing when the job had been finished before.
+/// Throws as run_job does.
+std::optional<OpenJob> open_job(const planner::JobSpec& spec, sql::Connection& connection,
+                                const LogSink& log);
+
+/// The unfinished job that a helper may join. Throws Refused where there is none, or another
+/// file's.
+OpenJob open_started_job(const planner::JobSpec& spec, sql::Connection& connection);
+
+/// Tells the board of the job as the ledger has it.
+void show_where_we_are(const OpenJob& job, Ledger& ledger, ProgressBoard& board);
+
+}  // namespace pgbackfill::engine
