@@ -3,6 +3,7 @@
 #include "engine/coordinator_seat.hpp"
 #include "engine/job.hpp"
 #include "engine/ledger/ledger.hpp"
+#include "engine/opening.hpp"
 #include "engine/retry_policy.hpp"
 #include "engine/session.hpp"
 #include "engine/sync_point.hpp"
@@ -28,23 +29,6 @@ void refuse_if_needed(const std::vector<Finding>& findings, const LogSink& log) 
   if (refused) throw Refused("the job may not start; nothing was changed", findings);
 }
 
-/// A role or database may begin its transactions read-only, which no preflight of a resumed job
-/// would tell.
-void refuse_read_only(sql::Connection& connection) {
-  const sql::Result state = connection.execute(
-      "SELECT current_setting('default_transaction_read_only')::boolean, pg_is_in_recovery(), "
-      "current_user, current_database()");
-  if (!state.boolean(0, 0) || state.boolean(0, 1)) return;
-  throw Refused(fmt::format(
-      "default_transaction_read_only is on for role {} in database {}, so nothing can be written; "
-      "ALTER ROLE {} SET default_transaction_read_only = off, or for this run: "
-      "PGOPTIONS='-c default_transaction_read_only=off'",
-      state.text(0, 2), state.text(0, 3), sql::quote_identifier(state.text(0, 2))));
-}
-
-/// A server that goes down more often than this during one run needs a person.
-constexpr int kMaxReconnects = 20;
-
 struct OpenJob {
   int job_id = 0;
   planner::Plan plan;
@@ -68,20 +52,21 @@ std::optional<OpenJob> open_job(const planner::JobSpec& spec, sql::Connection& c
   Ledger ledger(connection);
   if (ledger.exists()) {
     if (const auto job = ledger.latest_job()) {
-      if (job->format != kLedgerFormat) {
-        throw Refused(
-            fmt::format("the ledger has format {}, this version writes format {}; use "
-                        "the version that started the job",
-                        job->format, kLedgerFormat));
-      }
+      refuse_other_format(*job);
       const bool same = job->fingerprint == fingerprint;
+      if (job->state == "rolling back") {
+        const std::string to = job->rollback_to.empty() ? "" : " --to " + job->rollback_to;
+        throw Refused(
+            fmt::format("a rollback of job {} is half done; `pgbackfill rollback{}` must "
+                        "finish first",
+                        job->job_id, to));
+      }
       if (job->state == "finished" && same) return std::nullopt;
       if (job->state != "finished" && !same) {
-        std::string text =
+        throw Refused(
             "the migration file is not the one that the unfinished job was started with; put it "
-            "back, or finish that job first. What differs:";
-        for (const std::string& line : planner::difference(job->spec, lines)) text += "\n  " + line;
-        throw Refused(text);
+            "back, or finish that job first. What differs:" +
+            difference_text(*job, lines));
       }
       if (job->state != "finished") {
         return OpenJob{job->job_id, planner::plan_from_json(job->plan), true};
@@ -112,28 +97,6 @@ void show_where_we_are(const OpenJob& job, Ledger& ledger, ProgressBoard& board)
 
 bool reaches_the_end(const EngineOptions& options) {
   return options.until.value_or(planner::Stage::kFinish) == planner::Stage::kFinish;
-}
-
-/// The diary is for people; a lost line of it must not fail a job.
-void note(sql::Connection& connection, int job_id, std::string_view level,
-          std::string_view message) {
-  try {
-    if (connection.usable()) Ledger(connection).event(job_id, level, message);
-  } catch (const sql::Error&) {
-  }
-}
-
-/// A server that cannot be reached is told at once; one that was, and is gone again, is waited for.
-sql::Connection connect_first(const sql::ConnectOptions& options, const StopSignal& stop,
-                              const LogSink& log) {
-  try {
-    return sql::Connection(options);
-  } catch (const sql::Error& error) {
-    if (!error.connection_lost() || error.diagnostics().message.starts_with("cannot connect")) {
-      throw;
-    }
-  }
-  return connect_patiently(options, stop, log);
 }
 
 /// A stop was asked for before the job was open, and the link is gone as well.

@@ -28,6 +28,8 @@ struct CommandLine {
   std::string format = "text";
   bool watch = false;
   std::optional<planner::Stage> until;
+  std::optional<planner::Stage> to;  ///< rollback: the last stage that stays done
+  bool yes = false;                  ///< rollback: what will be lost is agreed to
   RunFlags run;
 };
 
@@ -42,6 +44,7 @@ struct CommandContext {
 // The subcommands. Each returns an exit code or throws planner::SpecErrors, engine::Refused,
 // sql::Error or another std::exception, which run_cli() turns into messages and exit codes.
 int plan_command(const CommandLine& line, CommandContext& context);
+int rollback_command(const CommandLine& line, CommandContext& context);
 int run_command(const CommandLine& line, CommandContext& context);
 int status_command(const CommandLine& line, CommandContext& context);
 int verify_command(const CommandLine& line, CommandContext& context);

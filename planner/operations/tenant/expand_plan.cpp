@@ -1,5 +1,6 @@
 #include "planner/operations/tenant/fill_counter.hpp"
 #include "planner/operations/tenant/live_values.hpp"
+#include "planner/operations/tenant/tenant_losses.hpp"
 #include "planner/operations/tenant/tenant_plan.hpp"
 
 #include <fmt/format.h>
@@ -39,6 +40,7 @@ void add_column(PlanContext& context, const TableWork& work) {
     append(step.inverse, counter.drop());
   }
   step.probe = probe::column_exists(table, column);
+  step.losses = tenant_column_losses(context, work);
   context.plan.steps.push_back(std::move(step));
 }
 
@@ -62,6 +64,7 @@ void prepare_column(PlanContext& context, const TableWork& work) {
                                        counter.counted(constant_expression(work.source->constant,
                                                                            work.column->type)))));
     step.probe = probe::default_counts(table, column);
+    step.losses = {kept_values(context, work)};
     step.inverse = {alter_table(table, restore)};
     append(step.inverse, counter.drop());
     context.plan.steps.push_back(std::move(step));
@@ -121,6 +124,7 @@ void add_fill_trigger(PlanContext& context, const TableWork& work) {
   step.inverse = {drop_fill_trigger(work), fmt::format("DROP FUNCTION IF EXISTS {}()", function)};
   append(step.sql, create_follow_trigger(context, work, inputs));
   if (!inputs.empty()) append(step.inverse, drop_follow_trigger(work));
+  if (work.column != nullptr) step.losses = {kept_values(context, work)};
   append(step.inverse, counter.drop());
   context.plan.steps.push_back(std::move(step));
 }
