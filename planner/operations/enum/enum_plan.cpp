@@ -86,9 +86,7 @@ void swap_table(PlanContext& context, const EnumWork& work, const EnumTable& col
     for (const EnumColumnWork* column : columns.columns) {
       if (!mentions_word(index.definition, column->shadow)) continue;
       statements.push_back(
-          alter_table({table.schema, index.name},
-                      fmt::format("RENAME COLUMN {} TO {}", quote_identifier(column->shadow),
-                                  quote_identifier(column->column->name))));
+          rename_column({table.schema, index.name}, column->shadow, column->column->name));
     }
     if (index.clustered) {
       statements.push_back(

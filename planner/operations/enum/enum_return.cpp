@@ -202,6 +202,11 @@ void decorate_back(PlanContext& context, const EnumWork& work, const EnumTable& 
   }
   append(statements, create_sync(context, work, columns));
   for (const EnumIndex& index : enum_indexes(context.connection, work, *columns.table)) {
+    for (const EnumColumnWork* column : columns.columns) {
+      if (!mentions_word(index.definition, column->shadow)) continue;
+      statements.push_back(
+          rename_column({table.schema, index.name}, column->column->name, column->shadow));
+    }
     statements.push_back(rename_index(table.schema, index.name, index.shadow_name));
     statements.push_back(rename_index(table.schema, index.old_name, index.name));
     if (index.clustered) {
