@@ -80,17 +80,33 @@ void refuse_irreversible(const std::vector<Task>& tasks) {
                 findings);
 }
 
+/// Nothing where the question names what is no longer there: a half-done rollback has taken it
+/// back, or somebody has dropped it.
+std::optional<sql::Result> ask(sql::Connection& connection, const std::string& question,
+                               const LogSink& log) {
+  try {
+    return connection.execute(question);
+  } catch (const sql::Error& error) {
+    const std::string_view state = error.sqlstate();
+    if (state != "42703" && state != "42P01" && state != "42704") throw;
+    log(LogLevel::kWarning,
+        fmt::format("a loss cannot be counted: {}", error.diagnostics().message));
+    return std::nullopt;
+  }
+}
+
 /// What taking the steps back would lose. Throws Refused when something is in their way.
-std::vector<std::string> losses_of(const std::vector<Task>& tasks, sql::Connection& connection) {
+std::vector<std::string> losses_of(const std::vector<Task>& tasks, sql::Connection& connection,
+                                   const LogSink& log) {
   std::vector<std::string> losses;
   std::vector<Finding> obstacles;
   for (const Task& task : tasks) {
     if (!task.ours || table_gone(connection, *task.step)) continue;
     for (const std::string& question : task.step->losses) {
-      const sql::Result answer = connection.execute(question);
-      for (int row = 0; row < answer.rows(); ++row) {
-        const std::string text(answer.text(row, 0));
-        if (answer.boolean(row, 1)) {
+      const auto answer = ask(connection, question, log);
+      for (int row = 0; answer && row < answer->rows(); ++row) {
+        const std::string text(answer->text(row, 0));
+        if (answer->boolean(row, 1)) {
           obstacles.push_back({true, title_of(*task.step), text, ""});
         } else {
           losses.push_back(text);
@@ -103,9 +119,9 @@ std::vector<std::string> losses_of(const std::vector<Task>& tasks, sql::Connecti
 }
 
 void confirm_losses(const std::vector<Task>& tasks, sql::Connection& connection,
-                    const RollbackOptions& options) {
+                    const RollbackOptions& options, const LogSink& log) {
   refuse_irreversible(tasks);
-  const std::vector<std::string> losses = losses_of(tasks, connection);
+  const std::vector<std::string> losses = losses_of(tasks, connection, log);
   if (losses.empty() || (options.confirm && options.confirm(losses))) return;
   throw Refused("what would be lost is not confirmed; nothing was changed");
 }
@@ -187,7 +203,7 @@ class Rollback {
     report_.job_id = job->job_id;
     const planner::Plan plan = planner::plan_from_json(job->plan);
     const auto tasks = tasks_of(plan, ledger.steps(job->job_id), options_.to);
-    if (!confirmed_) confirm_losses(tasks, connection_, options_);
+    if (!confirmed_) confirm_losses(tasks, connection_, options_, log_);
     confirmed_ = true;
     if (options_.to && tasks.empty() && job->state != "rolling back") {
       report_.outcome = RollbackOutcome::kNothing;

@@ -10,7 +10,7 @@ namespace pgbackfill::planner {
 
 // Questions for Step::losses: each a SELECT of (text, boolean).
 
-/// What of others hangs on a column and would keep it from being dropped.
+/// What of others hangs on a column and would keep it from being dropped, or would go with it.
 std::string column_dependents(const sql::QualifiedName& table, const std::string& label,
                               const std::string& column);
 

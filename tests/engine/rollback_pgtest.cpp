@@ -65,12 +65,12 @@ table = "organizations"
 key = ["org_id"]
 row = {{ org_id = "00000000-0000-0000-0000-000000000009", name = "It's 100% new" }}
 [[table]]
+name = "runs"
+value = {{ parent = "bookings", via = "booking_id" }}
+[[table]]
 name = "bookings"
 value = {{ lookup = "team_orgs", key = "team_id" }}
 indexes = [ {{ name = "ix_bookings_org_team", columns = ["org_id", "team_id"] }} ]
-[[table]]
-name = "runs"
-value = {{ parent = "bookings", via = "booking_id" }}
 [[table]]
 name = "notes"
 [[enum]]
@@ -392,7 +392,9 @@ row = { org_id = "00000000-0000-0000-0000-000000000007", name = "ours" }
                   "organizations WHERE org_id::text LIKE '%-00000000000_'"),
             "189");
   EXPECT_EQ(count("SELECT count(*) FROM billing"), 1);
-  EXPECT_THAT(rollback_log_, HasSubstr("is kept: 1 row(s) of billing refer to it"));
+  EXPECT_THAT(rollback_log_,
+              HasSubstr("organizations: {00000000-0000-0000-0000-000000000009}: kept, for rows of "
+                        "billing refer to it"));
 }
 
 TEST_F(Rollback, WhatOthersHangOnColumnsTypesAndTheLedgerIsNamedNotDropped) {
@@ -408,8 +410,14 @@ TEST_F(Rollback, WhatOthersHangOnColumnsTypesAndTheLedgerIsNamedNotDropped) {
   EXPECT_THAT(refused.err, AllOf(HasSubstr("column org_id of bookings"), HasSubstr("view by_org"),
                                  HasSubstr("type user_role: function is_worker")));
   EXPECT_EQ(value("SELECT state FROM pgbackfill.job"), "finished");
-  sql("DROP VIEW by_org; DROP FUNCTION is_worker");
-  const auto done = command("rollback", spec);
+  sql("DROP VIEW by_org; DROP FUNCTION is_worker;"
+      "CREATE INDEX theirs ON notes (org_id, body);"
+      "ALTER TABLE users ADD CONSTRAINT not_admin CHECK (user_id > 0 OR role <> 'admin')");
+  EXPECT_THROW(roll_back(spec), Refused);
+  EXPECT_THAT(losses_, ElementsAre("column role of users: constraint not_admin on table users goes "
+                                   "with it",
+                                   "column org_id of notes: index theirs goes with it"));
+  const auto done = command("rollback", spec, {"--yes"});
   EXPECT_EQ(done.exit_code, 0) << done.err;
   EXPECT_THAT(done.err, AllOf(HasSubstr("the schema pgbackfill is kept"),
                               HasSubstr("view progress depends on")));
@@ -447,6 +455,32 @@ TEST_F(Rollback, AColumnThatWasThereStaysWithItsValues) {
   EXPECT_EQ(roll_back(spec, {}, true).outcome, RollbackOutcome::kDone);
   EXPECT_EQ(dump(), schema_);
   EXPECT_EQ(wrong_rows(), 0);
+}
+
+TEST_F(Rollback, AKeyThatBecameUniqueByOrganizationIsUniqueOverAllAgain) {
+  create_tables();
+  sql("ALTER TABLE bookings ADD COLUMN number text UNIQUE;"
+      "UPDATE bookings SET number = 'B' || booking_id");
+  remember();
+  const auto spec = job(sections() + R"(
+[[unique]]
+table = "bookings"
+columns = ["number"]
+scope = "tenant"
+)");
+  run(spec);
+  ASSERT_NE(value("SELECT string_agg(pg_get_constraintdef(oid), ' ') FROM pg_constraint WHERE "
+                  "conrelid = 'bookings'::regclass AND contype = 'u'"),
+            "UNIQUE (number)");
+  sql("UPDATE bookings SET number = 'B1' WHERE booking_id = 2");
+  EXPECT_THROW(roll_back(spec, {}, true), Refused);
+  EXPECT_EQ(value("SELECT state FROM pgbackfill.job"), "finished");
+  sql("UPDATE bookings SET number = 'B2' WHERE booking_id = 2");
+  // Built, but not noted as taken back.
+  const auto killed = command("rollback", spec, {}, "rollback-before-record:7=kill");
+  ASSERT_EQ(killed.signal, SIGKILL) << killed.out << killed.err;
+  EXPECT_EQ(roll_back(spec).outcome, RollbackOutcome::kDone);
+  expect_as_before();
 }
 
 TEST_F(Rollback, SecondOperatorIsToldWhoIsAtWork) {
