@@ -31,7 +31,7 @@ SELECT what || ' depends on it; drop that first', true FROM d
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE
                    d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
                    AND k.conrelid = d.attrelid)
-UNION ALL
+UNION
 SELECT what || ' goes with it', false FROM own
  WHERE strpos((SELECT plan FROM pgbackfill.job ORDER BY job_id DESC LIMIT 1),
               '\"' || name || '\"') = 0
