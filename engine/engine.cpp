@@ -6,6 +6,7 @@
 #include "engine/ledger/ledger.hpp"
 #include "engine/ledger/process_ledger.hpp"
 #include "engine/open_job.hpp"
+#include "engine/opening.hpp"
 #include "engine/retry_policy.hpp"
 #include "engine/session.hpp"
 #include "engine/sync_point.hpp"
@@ -17,20 +18,8 @@
 namespace pgbackfill::engine {
 namespace {
 
-/// A server that goes down more often than this during one run needs a person.
-constexpr int kMaxReconnects = 20;
-
 bool reaches_the_end(const EngineOptions& options) {
   return options.until.value_or(planner::Stage::kFinish) == planner::Stage::kFinish;
-}
-
-/// The diary is for people; a lost line of it must not fail a job.
-void note(sql::Connection& connection, int job_id, std::string_view level,
-          std::string_view message) {
-  try {
-    if (connection.usable()) Ledger(connection).event(job_id, level, message);
-  } catch (const sql::Error&) {
-  }
 }
 
 /// A stop was asked for before the job was open, and the link is gone as well.

@@ -1,9 +1,9 @@
 #include "engine/open_job.hpp"
 
+#include "engine/opening.hpp"
 #include "engine/sync_point.hpp"
 #include "planner/file/migration_file.hpp"
 #include "sql/catalog.hpp"
-#include "sql/identifier.hpp"
 
 #include <fmt/format.h>
 
@@ -21,20 +21,6 @@ void refuse_if_needed(const std::vector<Finding>& findings, const LogSink& log) 
   if (refused) throw Refused("the job may not start; nothing was changed", findings);
 }
 
-/// A role or database may begin its transactions read-only, which no preflight of a resumed job
-/// would tell.
-void refuse_read_only(sql::Connection& connection) {
-  const sql::Result state = connection.execute(
-      "SELECT current_setting('default_transaction_read_only')::boolean, pg_is_in_recovery(), "
-      "current_user, current_database()");
-  if (!state.boolean(0, 0) || state.boolean(0, 1)) return;
-  throw Refused(fmt::format(
-      "default_transaction_read_only is on for role {} in database {}, so nothing can be written; "
-      "ALTER ROLE {} SET default_transaction_read_only = off, or for this run: "
-      "PGOPTIONS='-c default_transaction_read_only=off'",
-      state.text(0, 2), state.text(0, 3), sql::quote_identifier(state.text(0, 2))));
-}
-
 planner::Plan plan_afresh(const planner::JobSpec& spec, sql::Connection& connection,
                           const LogSink& log) {
   const sql::Catalog catalog = sql::read_catalog(connection);
@@ -47,19 +33,19 @@ planner::Plan plan_afresh(const planner::JobSpec& spec, sql::Connection& connect
 void refuse_another_file(const planner::JobSpec& spec, const JobRecord& job) {
   const auto lines = planner::canonical_lines(spec);
   if (planner::fingerprint(lines) == job.fingerprint) return;
-  std::string text =
-      "the migration file is not the one that the unfinished job was started with; put it "
-      "back, or finish that job first. What differs:";
-  for (const std::string& line : planner::difference(job.spec, lines)) text += "\n  " + line;
-  throw Refused(text);
+  throw Refused(
+      "the migration file is not the one that the unfinished job was started with; put it back, or "
+      "finish that job first. What differs:" +
+      difference_text(job, lines));
 }
 
-void refuse_another_format(const JobRecord& job) {
-  if (job.format == kLedgerFormat) return;
+void refuse_half_rolled_back(const JobRecord& job) {
+  if (job.state != "rolling back") return;
+  const std::string to = job.rollback_to.empty() ? "" : " --to " + job.rollback_to;
   throw Refused(
-      fmt::format("the ledger has format {}, this version writes format {}; use "
-                  "the version that started the job",
-                  job.format, kLedgerFormat));
+      fmt::format("a rollback of job {} is half done; `pgbackfill rollback{}` must finish "
+                  "first",
+                  job.job_id, to));
 }
 
 }  // namespace
@@ -76,7 +62,8 @@ std::optional<OpenJob> open_job(const planner::JobSpec& spec, sql::Connection& c
   Ledger ledger(connection);
   if (ledger.exists()) {
     if (const auto job = ledger.latest_job()) {
-      refuse_another_format(*job);
+      refuse_other_format(*job);
+      refuse_half_rolled_back(*job);
       if (job->state == "finished" && job->fingerprint == fingerprint) return std::nullopt;
       if (job->state != "finished") {
         refuse_another_file(spec, *job);
@@ -98,7 +85,8 @@ OpenJob open_started_job(const planner::JobSpec& spec, sql::Connection& connecti
   if (!job) {
     throw Refused("there is no job to join: no run has been started in this database");
   }
-  refuse_another_format(*job);
+  refuse_other_format(*job);
+  refuse_half_rolled_back(*job);
   if (job->state == "finished") {
     throw Refused(fmt::format("there is no job to join: job {} is finished", job->job_id));
   }

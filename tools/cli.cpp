@@ -105,6 +105,12 @@ struct Parser {
     CLI::App& run =
         add("run", "Take the migration to its end, or go on with it", run_command, true);
     add_run_flags(run, line);
+    CLI::App& rollback =
+        add("rollback", "Take the migration back, step by step", rollback_command, true);
+    add_choice(
+        rollback, "--to", line.to, stage_choices(),
+        "last stage that stays done, from which `run` goes on; without it all is taken back");
+    rollback.add_flag("--yes", line.yes, "go on although something will be lost");
     CLI::App& status = add("status", "Show how far the migration is", status_command, false);
     status.add_flag("--watch", line.watch, "redraw every second until it is finished");
     add_format(status, line, {"text", "json"});

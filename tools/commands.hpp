@@ -31,6 +31,8 @@ struct CommandLine {
   std::optional<planner::Stage> until;
   bool join = false;     ///< share a job that another process coordinates
   bool promote = false;  ///< take its coordinator's place when that is gone
+  std::optional<planner::Stage> to;  ///< rollback: the last stage that stays done
+  bool yes = false;                  ///< rollback: what will be lost is agreed to
   RunFlags run;
   std::string output;          ///< -o; empty: standard output
   planner::InitRequest init;
@@ -47,6 +49,7 @@ struct CommandContext {
 // The subcommands. Each returns an exit code or throws planner::SpecErrors, engine::Refused,
 // sql::Error or another std::exception, which run_cli() turns into messages and exit codes.
 int plan_command(const CommandLine& line, CommandContext& context);
+int rollback_command(const CommandLine& line, CommandContext& context);
 int run_command(const CommandLine& line, CommandContext& context);
 int status_command(const CommandLine& line, CommandContext& context);
 int init_command(const CommandLine& line, CommandContext& context);

@@ -125,7 +125,8 @@ nlohmann::ordered_json job_json(const engine::JobRecord& job) {
           {"fingerprint", job.fingerprint},
           {"created", job.created},
           {"finished", text_or_null(job.finished)},
-          {"throttle", text_or_null(job.throttle)}};
+          {"throttle", text_or_null(job.throttle)},
+          {"rollback_to", text_or_null(job.rollback_to)}};
 }
 
 nlohmann::ordered_json stages_json(const JobState& state) {
@@ -174,7 +175,7 @@ nlohmann::ordered_json tables_json(const JobState& state) {
 bool in_backfill(const JobState& state) {
   const auto next = std::find_if(state.steps.begin(), state.steps.end(),
                                  [](const engine::StepRecord& step) { return !step_done(&step); });
-  return state.job.state != "finished" && next != state.steps.end() &&
+  return state.job.state == "running" && next != state.steps.end() &&
          next->stage == planner::to_string(planner::Stage::kBackfill);
 }
 
@@ -304,6 +305,10 @@ std::string status_text(const std::optional<JobState>& state) {
       job.state == "finished"
           ? fmt::format("job {}: finished {} (begun {})\n", job.job_id, job.finished, job.created)
           : fmt::format("job {}: not finished (begun {})\n", job.job_id, job.created);
+  if (job.state == "rolling back") {
+    text = fmt::format("job {}: rolling back{} (begun {})\n", job.job_id,
+                       job.rollback_to.empty() ? "" : " to stage " + job.rollback_to, job.created);
+  }
   if (!job.throttle.empty()) text += fmt::format("{}\n", job.throttle);
   text += "\n" + stage_table(*state);
   if (!state->backfills.empty()) text += "\n" + backfill_table(*state);

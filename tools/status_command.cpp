@@ -25,6 +25,7 @@ void watch(const CommandLine& line, CommandContext& context, sql::Connection& co
   const Signals signals([&stop](int) { stop.request(); });
   const bool redraw = line.format == "text" && is_terminal(context.out);
   bool first = true;
+  bool seen = false;
   do {
     const std::optional<JobState> state = read_job_state(connection);
     if (redraw) {
@@ -34,7 +35,9 @@ void watch(const CommandLine& line, CommandContext& context, sql::Connection& co
     }
     first = false;
     context.out << render(state, line) << std::flush;
-    if (state && state->job.state == "finished") return;
+    // A job that was there and is not has been rolled back.
+    if (state ? state->job.state == "finished" : seen) return;
+    seen = state.has_value();
   } while (context.out && stop.sleep(kWatchInterval));
 }
 

@@ -54,6 +54,13 @@ std::string copy_field(std::string_view value) {
 
 }  // namespace
 
+bool table_gone(sql::Connection& connection, const planner::Step& step) {
+  if (step.table.empty()) return false;
+  return connection
+      .execute(fmt::format("SELECT to_regclass({}) IS NULL", sql::quote_literal(step.table)))
+      .boolean(0, 0);
+}
+
 DdlRunner::DdlRunner(const planner::JobSpec& spec, const EngineOptions& options,
                      std::string_view schema, int job_id, StopSignal& stop, LogSink log)
     : spec_(spec),
@@ -64,31 +71,54 @@ DdlRunner::DdlRunner(const planner::JobSpec& spec, const EngineOptions& options,
       backoff_(milliseconds(100), milliseconds(5000), std::random_device{}()),
       mend_sizer_(options.run.batch_time, options.run.batch_rows) {}
 
-StepOutcome DdlRunner::run(const planner::Step& step, bool may_sweep) {
+template <typename Try>
+StepOutcome DdlRunner::persist(const planner::Step& step, const planner::Step& recorded,
+                               Try attempt) {
   attempts_ = 0;
   backoff_.reset();
   while (!stop_.draining()) {
     try {
-      return attempt(step, may_sweep);
+      return attempt();
     } catch (const sql::Error& error) {
       session_.roll_back();
       if (stop_.cancelling()) break;
       if (retry(error, step)) continue;
-      Ledger(session_.get()).step_failed(job_id_, step.id, error.what());
+      Ledger(session_.get()).step_failed(job_id_, recorded.id, error.what());
       throw;
     }
   }
   return StepOutcome::kStopped;
 }
 
+StepOutcome DdlRunner::run(const planner::Step& step, bool may_sweep) {
+  return persist(step, step, [&] { return attempt(step, may_sweep); });
+}
+
+StepOutcome DdlRunner::take_back(const planner::Step& step, bool ours) {
+  if (ours && table_gone(session_.get(), step)) {
+    log_(LogLevel::kWarning,
+         fmt::format("{}: the table is gone, and with it what there was to take back", step.table));
+    ours = false;
+  }
+  if (ours) {
+    for (const planner::Step& part : step.undo) {
+      log_(LogLevel::kInfo,
+           fmt::format("{}{}{}", part.table, part.table.empty() ? "" : ": ", part.title));
+      const StepOutcome outcome = persist(part, step, [&] { return attempt(part, false); });
+      if (outcome != StepOutcome::kDone) return outcome;
+    }
+  }
+  return persist(step, step, [&] { return attempt_back(step, ours); });
+}
+
 StepOutcome DdlRunner::attempt(const planner::Step& step, bool may_sweep) {
   Ledger ledger(session_.get());
   sync_point(SyncPoint::kStepBeforeProbe);
   if (!step.probe.empty() && holds(step.probe)) {
-    ledger.step_done(job_id_, step.id);
+    ledger.step_found_done(job_id_, step.id);
     return StepOutcome::kDone;
   }
-  ledger.step_running(job_id_, step.id);
+  ledger.step_running(job_id_, step.id, step.kind == StepKind::kAlone);
   sync_point(SyncPoint::kStepBeforeDdl);
   if (!step.leftover_probe.empty() && holds(step.leftover_probe)) {
     log_(LogLevel::kWarning, fmt::format("{}: removing what an interrupted try left", step.title));
@@ -101,6 +131,32 @@ StepOutcome DdlRunner::attempt(const planner::Step& step, bool may_sweep) {
     session_.roll_back();
     return StepOutcome::kViolated;
   }
+}
+
+/// An inverse need not be harmless to repeat: the ledger tells whether it was committed.
+StepOutcome DdlRunner::attempt_back(const planner::Step& step, bool ours) {
+  sql::Connection& connection = session_.get();
+  Ledger ledger(connection);
+  sync_point(SyncPoint::kRollbackStepBegun);
+  if (ledger.step_pending(job_id_, step.id)) return StepOutcome::kDone;
+  const bool alone = step.kind == StepKind::kAlone;
+  const auto take_back = [&] {
+    if (ours) {
+      for (const std::string& statement : step.inverse) connection.execute(statement);
+    }
+    sync_point(SyncPoint::kRollbackBeforeRecord);
+    ledger.step_taken_back(job_id_, step.id);
+  };
+  if (alone) {
+    take_back();
+  } else {
+    sql::Transaction transaction(connection);
+    take_back();
+    sync_point(SyncPoint::kRollbackBeforeCommit);
+    transaction.commit();
+  }
+  sync_point(SyncPoint::kRollbackStepRecorded);
+  return StepOutcome::kDone;
 }
 
 bool DdlRunner::holds(const std::string& probe) {
@@ -117,7 +173,7 @@ StepOutcome DdlRunner::carry_out(const planner::Step& step) {
     sync_point(SyncPoint::kStepRecorded);
     return StepOutcome::kDone;
   }
-  if (step.kind == StepKind::kReconcile) {
+  if (step.kind == StepKind::kReconcile || step.kind == StepKind::kFill) {
     if (!reconcile(step)) return StepOutcome::kStopped;
     Ledger(session_.get()).step_done(job_id_, step.id);
     return StepOutcome::kDone;
@@ -144,7 +200,7 @@ bool DdlRunner::reconcile(const planner::Step& step) {
     const sql::Result found = session_.get().execute(step.sql.at(0));
     if (found.rows() == 0) break;
     sync_point(SyncPoint::kStaleFound);
-    if (round == kMaxComparisons) {
+    if (round == kMaxComparisons && step.kind == StepKind::kReconcile) {
       throw std::runtime_error(fmt::format(
           "{}: rows still differ from their source after {} comparisons; something keeps changing "
           "them behind the triggers (session_replication_role = replica?). Find it and run again",
@@ -155,7 +211,7 @@ bool DdlRunner::reconcile(const planner::Step& step) {
       first = mend(step, found, first, mended);
     }
   }
-  if (mended == 0) return true;
+  if (mended == 0 || step.kind == StepKind::kFill) return true;
   log_(LogLevel::kInfo, fmt::format("{}: {} row{} had another value than their source; mended",
                                     step.table, mended, mended == 1 ? "" : "s"));
   return true;

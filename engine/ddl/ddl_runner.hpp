@@ -18,6 +18,9 @@ enum class StepOutcome {
   kViolated,  ///< a row without its value was found: sweep, then try again
 };
 
+/// The step's table has been dropped by somebody, and all of the step with it.
+bool table_gone(sql::Connection& connection, const planner::Step& step);
+
 /// Carries out the steps that are not backfills: asks the catalog whether a step is already so,
 /// runs it with lock_timeout and retries so that the application never queues behind it for long,
 /// and writes it down in the ledger. Owns its connection (the coordinator's session lock lives on
@@ -31,8 +34,16 @@ class DdlRunner {
   /// error. `may_sweep`: a violated NOT NULL is reported as kViolated instead.
   StepOutcome run(const planner::Step& step, bool may_sweep);
 
+  /// Takes a step back that the job carried out; `ours` false: one that it found to be so, of which
+  /// only the record is taken back. Throws as run() does.
+  StepOutcome take_back(const planner::Step& step, bool ours);
+
  private:
+  /// Tries until it is done, helpless or stopped; failures are noted with `recorded`.
+  template <typename Try>
+  StepOutcome persist(const planner::Step& step, const planner::Step& recorded, Try attempt);
   StepOutcome attempt(const planner::Step& step, bool may_sweep);
+  StepOutcome attempt_back(const planner::Step& step, bool ours);
   bool holds(const std::string& probe);
   StepOutcome carry_out(const planner::Step& step);
   void load_lookup(const planner::Step& step);

@@ -7,6 +7,8 @@
 namespace pgbackfill::engine {
 namespace {
 
+constexpr std::string_view kDependentObjects = "2BP01";
+
 std::optional<std::string> bound(const std::vector<std::string>& values) {
   if (values.empty()) return std::nullopt;
   return sql::text_array_literal(values);
@@ -69,6 +71,7 @@ std::optional<JobRecord> Ledger::latest_job() {
   job.created = result.text(0, 6);
   job.finished = result.optional_text(0, 7).value_or("");
   job.throttle = result.optional_text(0, 8).value_or("");
+  job.rollback_to = result.text(0, 9);
   return job;
 }
 
@@ -99,6 +102,43 @@ void Ledger::finish_job(int job_id) {
       {std::to_string(job_id)});
 }
 
+void Ledger::begin_rollback(int job_id, std::string_view to) {
+  connection_.execute(
+      "UPDATE pgbackfill.job SET state = 'rolling back', rollback_to = nullif($2, ''), "
+      "finished = NULL, throttle = NULL WHERE job_id = $1::integer",
+      {std::to_string(job_id), std::string(to)});
+}
+
+void Ledger::end_rollback(int job_id) {
+  connection_.execute(
+      "UPDATE pgbackfill.job SET state = 'running', rollback_to = NULL WHERE job_id = $1::integer",
+      {std::to_string(job_id)});
+}
+
+std::optional<std::string> Ledger::remove_job(int job_id) {
+  const bool only = connection_
+                        .execute(
+                            "SELECT NOT EXISTS (SELECT FROM pgbackfill.job WHERE job_id <> "
+                            "$1::integer)",
+                            {std::to_string(job_id)})
+                        .boolean(0, 0);
+  std::optional<std::string> kept;
+  if (only) {
+    try {
+      sql::Transaction transaction(connection_);
+      connection_.execute(sql::statement("ledger_drop"));
+      transaction.commit();
+      return std::nullopt;
+    } catch (const sql::Error& error) {
+      if (error.sqlstate() != kDependentObjects) throw;
+      kept = error.diagnostics().detail;
+    }
+  }
+  connection_.execute("DELETE FROM pgbackfill.job WHERE job_id = $1::integer",
+                      {std::to_string(job_id)});
+  return kept;
+}
+
 void Ledger::throttled(int job_id, std::string_view reason) {
   connection_.execute(
       "UPDATE pgbackfill.job SET throttle = nullif($2, '') WHERE job_id = $1::integer",
@@ -121,22 +161,45 @@ std::vector<StepRecord> Ledger::steps(int job_id) {
     step.seconds = result.real(row, 7);
     step.error = result.optional_text(row, 8).value_or("");
     step.rows = result.integer(row, 9);
+    step.ours = result.boolean(row, 10);
     steps.push_back(std::move(step));
   }
   return steps;
 }
 
-void Ledger::step_running(int job_id, std::string_view step_id) {
+void Ledger::step_running(int job_id, std::string_view step_id, bool alone) {
   connection_.execute(
-      "UPDATE pgbackfill.step SET state = 'running', error = NULL, "
+      "UPDATE pgbackfill.step SET state = 'running', error = NULL, ours = ours OR $3::boolean, "
       "started = clock_timestamp() WHERE job_id = $1::integer AND step_id = $2",
+      {std::to_string(job_id), std::string(step_id), alone ? "true" : "false"});
+}
+
+void Ledger::step_found_done(int job_id, std::string_view step_id) {
+  connection_.execute(
+      "UPDATE pgbackfill.step SET state = 'done', error = NULL, finished = clock_timestamp(), "
+      "started = coalesce(started, clock_timestamp()) "
+      "WHERE job_id = $1::integer AND step_id = $2",
       {std::to_string(job_id), std::string(step_id)});
+}
+
+bool Ledger::step_pending(int job_id, std::string_view step_id) {
+  return connection_
+      .execute(
+          "SELECT EXISTS (SELECT FROM pgbackfill.step WHERE job_id = $1::integer AND step_id = $2 "
+          "AND state = 'pending')",
+          {std::to_string(job_id), std::string(step_id)})
+      .boolean(0, 0);
+}
+
+void Ledger::step_taken_back(int job_id, std::string_view step_id) {
+  connection_.execute(sql::statement("ledger_step_taken_back"),
+                      {std::to_string(job_id), std::string(step_id)});
 }
 
 void Ledger::step_done(int job_id, std::string_view step_id) {
   connection_.execute(
       "UPDATE pgbackfill.step SET state = 'done', error = NULL, finished = clock_timestamp(), "
-      "started = coalesce(started, clock_timestamp()), open_round = NULL "
+      "started = coalesce(started, clock_timestamp()), ours = true, open_round = NULL "
       "WHERE job_id = $1::integer AND step_id = $2",
       {std::to_string(job_id), std::string(step_id)});
 }

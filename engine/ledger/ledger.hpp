@@ -20,10 +20,11 @@ struct JobRecord {
   std::string fingerprint;
   std::vector<std::string> spec;  ///< planner::canonical_lines
   std::string plan;               ///< planner::to_json
-  std::string state;              ///< running | finished
+  std::string state;              ///< running | finished | rolling back
   std::string created;            ///< timestamps as the server prints them
   std::string finished;
-  std::string throttle;  ///< why a run under way holds back; empty: it does not
+  std::string throttle;     ///< why a run under way holds back; empty: it does not
+  std::string rollback_to;  ///< rolling back: the stage that stays done; empty: none
 };
 
 struct StepRecord {
@@ -37,6 +38,7 @@ struct StepRecord {
   double seconds = 0;  ///< of its last try: pauses between runs left out
   std::string error;
   std::int64_t rows = 0;  ///< mended by a comparison with the source
+  bool ours = false;      ///< carried out by the job, not found to be so
 };
 
 /// Bytes of a table's main fork and of all its indexes.
@@ -121,8 +123,22 @@ class Ledger {
   /// Keeps why the run holds back, for status; empty: it does not.
   void throttled(int job_id, std::string_view reason);
 
+  /// From now on the job is being taken back to the end of `to`; empty: altogether.
+  void begin_rollback(int job_id, std::string_view to);
+  /// It is, and `run` may go on with it.
+  void end_rollback(int job_id);
+  /// Removes the job and, where it was the only one, the ledger. Says what keeps the ledger from
+  /// being removed, if something does.
+  std::optional<std::string> remove_job(int job_id);
+
   std::vector<StepRecord> steps(int job_id);
-  void step_running(int job_id, std::string_view step_id);
+  /// `alone`: it may be carried out without being noted as done.
+  void step_running(int job_id, std::string_view step_id, bool alone = false);
+  /// Without having been carried out by the job.
+  void step_found_done(int job_id, std::string_view step_id);
+  bool step_pending(int job_id, std::string_view step_id);
+  /// Within the inverse's own transaction, if it has one.
+  void step_taken_back(int job_id, std::string_view step_id);
   /// Also within the step's own transaction, so that both are there or neither.
   void step_done(int job_id, std::string_view step_id);
   /// Counts rows that a comparison mended, in the transaction that did.

@@ -45,12 +45,12 @@ void analyze(PlanContext& context) {
 
 Step ledger_step() {
   Step step;
-  step.id = "ensure:ledger";
+  step.id = kLedgerStep;
   step.stage = Stage::kEnsure;
   step.title = "create the schema pgbackfill, where the job keeps its state";
   step.sql = {std::string(sql::statement("ledger_schema"))};
   step.probe = probe::relation_exists({std::string(kLedgerSchema), "job"});
-  step.inverse = {"DROP SCHEMA IF EXISTS pgbackfill CASCADE"};
+  step.inverse = {std::string(sql::statement("ledger_drop"))};
   return step;
 }
 

@@ -83,7 +83,11 @@ enum class StepKind {
   /// sql[0] finds rows by their key's columns, sql[1] mends those given as one array per column;
   /// again and again until none is found
   kReconcile,
+  kFill,  ///< as kReconcile; each row is mended once, however many there are
 };
+
+/// The step that creates the ledger; taken back by removing the ledger, after all others.
+inline constexpr std::string_view kLedgerStep = "ensure:ledger";
 
 /// One resumable unit of the plan.
 struct Step {
@@ -102,10 +106,17 @@ struct Step {
   /// interrupted build). Both empty or both set.
   std::string leftover_probe;
   std::string leftover_sql;
+  /// What must be carried out before `inverse`, in order, where one transaction cannot take the
+  /// step back: steps like any other, each with a probe or harmless to repeat, which the ledger
+  /// does not know.
+  std::vector<Step> undo;
   /// Takes the step back; empty with `irreversible` saying why it cannot be. Both empty: there is
   /// nothing to take back (a validation ends with its constraint, a value with its column).
   std::vector<std::string> inverse;
   std::string irreversible;
+  /// SELECTs of (text, boolean), to be asked while the step is done: what taking it back would not
+  /// bring back, or (true) what stands in its way.
+  std::vector<std::string> losses;
   std::string lookup;        ///< kLookup: its name
   std::string lookup_table;  ///< kLookup: quoted name of the table it fills
   /// Where a CHECK may fail because a row slipped in: the backfill steps to sweep before trying

@@ -31,11 +31,12 @@ constexpr int kPlanFormat = 1;
 template <typename Enum, std::size_t N>
 using Names = std::array<std::pair<Enum, std::string_view>, N>;
 
-constexpr Names<StepKind, 5> kStepKinds{{{StepKind::kSql, "sql"},
+constexpr Names<StepKind, 6> kStepKinds{{{StepKind::kSql, "sql"},
                                          {StepKind::kAlone, "alone"},
                                          {StepKind::kLookup, "lookup"},
                                          {StepKind::kBackfill, "backfill"},
-                                         {StepKind::kReconcile, "reconcile"}}};
+                                         {StepKind::kReconcile, "reconcile"},
+                                         {StepKind::kFill, "fill"}}};
 constexpr Names<Method, 3> kMethods{
     {{Method::kCatalog, "catalog"}, {Method::kCopy, "copy"}, {Method::kUpdate, "update"}}};
 constexpr Names<ReadOrder, 2> kOrders{{{ReadOrder::kBlock, "block"}, {ReadOrder::kKey, "key"}}};
@@ -152,6 +153,10 @@ static void from_json(const Json& json, TableBackfill& backfill) {
   json.at("indexes").get_to(backfill.indexes);
 }
 
+// A step holds steps of its own.
+static void to_json(Json& json, const Step& step);
+static void from_json(const Json& json, Step& step);
+
 static void to_json(Json& json, const Step& step) {
   json = {{"id", step.id},
           {"stage", to_string(step.stage)},
@@ -168,6 +173,8 @@ static void to_json(Json& json, const Step& step) {
           {"lookup_table", step.lookup_table},
           {"sweep", step.sweep},
           {"after", step.after}};
+  if (!step.undo.empty()) json["undo"] = step.undo;
+  if (!step.losses.empty()) json["losses"] = step.losses;
   if (step.backfill) json["backfill"] = *step.backfill;
 }
 
@@ -189,6 +196,8 @@ static void from_json(const Json& json, Step& step) {
   json.at("lookup_table").get_to(step.lookup_table);
   json.at("sweep").get_to(step.sweep);
   json.at("after").get_to(step.after);
+  if (json.contains("undo")) json.at("undo").get_to(step.undo);
+  if (json.contains("losses")) json.at("losses").get_to(step.losses);
   if (json.contains("backfill")) step.backfill = json.at("backfill").get<TableBackfill>();
 }
 

@@ -52,6 +52,7 @@ std::string step_sql(const Step& step) {
   switch (step.kind) {
     case StepKind::kBackfill:
     case StepKind::kReconcile:
+    case StepKind::kFill:
       for (const std::string& statement : step.sql) text += comment(statement_text(statement));
       break;
     case StepKind::kLookup:

@@ -1,5 +1,6 @@
 #include "planner/values/fill_counter.hpp"
 #include "planner/values/live_values.hpp"
+#include "planner/values/value_losses.hpp"
 #include "planner/values/value_plan.hpp"
 
 #include <fmt/format.h>
@@ -39,6 +40,7 @@ void add_column(PlanContext& context, const ValueWork& work) {
     append(step.inverse, counter.drop());
   }
   step.probe = probe::column_exists(table, column);
+  step.losses = added_column_losses(context, work);
   context.plan.steps.push_back(std::move(step));
 }
 
@@ -61,6 +63,7 @@ void prepare_column(PlanContext& context, const ValueWork& work) {
                                                       counter.counted(constant_expression(
                                                           work.source->constant, work.type)))));
     step.probe = probe::default_counts(table, column);
+    step.losses = {kept_values(context, work)};
     step.inverse = {alter_table(table, restore)};
     append(step.inverse, counter.drop());
     context.plan.steps.push_back(std::move(step));
@@ -120,6 +123,7 @@ void add_fill_trigger(PlanContext& context, const ValueWork& work) {
   step.inverse = {drop_fill_trigger(work), fmt::format("DROP FUNCTION IF EXISTS {}()", function)};
   append(step.sql, create_follow_trigger(context, work, inputs));
   if (!inputs.empty()) append(step.inverse, drop_follow_trigger(work));
+  if (work.column != nullptr) step.losses = {kept_values(context, work)};
   append(step.inverse, counter.drop());
   context.plan.steps.push_back(std::move(step));
 }

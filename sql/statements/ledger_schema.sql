@@ -7,7 +7,9 @@ CREATE TABLE IF NOT EXISTS pgbackfill.job (
   fingerprint text NOT NULL,
   spec text[] NOT NULL,
   plan text NOT NULL,
-  state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'finished')),
+  state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'finished', 'rolling back')),
+  -- While it is rolled back: the last stage that is to stay done; empty: none.
+  rollback_to text,
   created timestamptz NOT NULL DEFAULT now(),
   finished timestamptz,
   -- Why a run under way writes slower or not at all.
@@ -27,6 +29,8 @@ CREATE TABLE IF NOT EXISTS pgbackfill.step (
   started timestamptz,
   finished timestamptz,
   error text,
+  -- Carried out by the job, not found to be so: taking it back is the job's to do.
+  ours boolean NOT NULL DEFAULT false,
   -- Comparisons with the source: rows that had another value.
   rows bigint NOT NULL DEFAULT 0,
   -- Backfills: the server's WAL meanwhile, shared out by rows among the tables under way, and the

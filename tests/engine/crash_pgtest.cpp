@@ -215,6 +215,7 @@ TEST_F(Crash, KilledAtEveryPointNothingIsLostOrDoneTwice) {
     kill_at("stage-done");
   }
   for (const std::string_view point : engine::kSyncPointNames) {
+    if (point.starts_with("rollback-")) continue;  // tests/engine/rollback_pgtest.cpp
     EXPECT_TRUE(reached_.contains(std::string(point))) << point;
   }
   finish_and_compare();

@@ -65,6 +65,12 @@ Plan sample() {
   alone.leftover_probe = "SELECT b";
   alone.leftover_sql = "DROP b";
   alone.inverse = {"DROP c", "DROP d"};
+  alone.losses = {"SELECT 'e', false"};
+  Step undo;
+  undo.id = "index:t:undo";
+  undo.kind = StepKind::kFill;
+  undo.sql = {"UPDATE f"};
+  alone.undo = {undo};
   Step lookup;
   lookup.id = "expand:teams:lookup";
   lookup.stage = Stage::kExpand;
@@ -99,6 +105,10 @@ TEST(PlanJsonTest, ComesBackAsItWas) {
   EXPECT_FALSE(back.steps[0].backfill);
   EXPECT_EQ(back.steps[2].leftover_sql, "DROP b");
   EXPECT_THAT(back.steps[2].inverse, ElementsAre("DROP c", "DROP d"));
+  EXPECT_THAT(back.steps[2].losses, ElementsAre("SELECT 'e', false"));
+  ASSERT_EQ(back.steps[2].undo.size(), 1U);
+  EXPECT_EQ(back.steps[2].undo[0].kind, StepKind::kFill);
+  EXPECT_THAT(back.steps[2].undo[0].sql, ElementsAre("UPDATE f"));
 
   ASSERT_TRUE(back.steps[1].backfill);
   const TableBackfill& backfill = *back.steps[1].backfill;

@@ -129,7 +129,7 @@ TEST_F(CliTest, UsageErrorsAreOneLineAndExitTwo) {
 }
 
 TEST_F(CliTest, CommandsOfLaterVersionsDoNotExist) {
-  for (const char* name : {"init", "pause", "resume", "stop", "set", "rollback"}) {
+  for (const char* name : {"pause", "resume", "stop", "set"}) {
     EXPECT_EQ(run({name}).code, kExitUsage) << name;
   }
 }

@@ -171,9 +171,40 @@ std::string insert_missing(const EnsuredRows& rows, const std::string& step_id) 
 
 std::vector<std::string> delete_inserted(const EnsuredRows& rows, const std::string& step_id) {
   const std::string id = quote_literal(step_id);
-  return {fmt::format("DELETE FROM {} AS i USING pgbackfill.ensured AS e WHERE e.step_id = {} AND "
-                      "e.row_key = {}",
-                      rows.table->name.quoted(), id, key_array(rows, "i")),
+  const std::string table = rows.table->name.quoted();
+  const std::string noted =
+      fmt::format("e.step_id = {} AND e.row_key = {}", id, key_array(rows, "i"));
+  // A cascading foreign key would take other rows along, so what is referred to stays.
+  const std::string keep = fmt::format(
+      R"(DECLARE
+  k record;
+  kept text[];
+BEGIN
+  FOR k IN
+    SELECT c.conrelid::regclass AS rel,
+           string_agg(format('i.%I = r.%I', f.attname, a.attname), ' AND ') AS same
+      FROM pg_catalog.pg_constraint AS c
+     CROSS JOIN LATERAL unnest(c.conkey, c.confkey) AS p (own, other)
+      JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = p.own
+      JOIN pg_catalog.pg_attribute AS f ON f.attrelid = c.confrelid AND f.attnum = p.other
+     WHERE c.contype = 'f' AND c.confrelid = {0}::regclass AND c.conparentid = 0
+     GROUP BY c.oid, c.conrelid
+  LOOP
+    EXECUTE {1} || k.rel || {2} || k.same || {3} INTO kept;
+    IF kept IS NOT NULL THEN
+      RAISE WARNING '%', {4} || kept::text || ': kept, for rows of ' || k.rel || ' refer to it';
+    END IF;
+  END LOOP;
+END)",
+      quote_literal(table),
+      quote_literal("WITH kept AS (DELETE FROM pgbackfill.ensured AS e USING " + table +
+                    " AS i WHERE " + noted + " AND EXISTS (SELECT FROM "),
+      quote_literal(" AS r WHERE "),
+      quote_literal(") RETURNING e.row_key) SELECT array_agg("
+                    "array_to_string(row_key, ', ')) FROM kept"),
+      quote_literal(rows.label + ": "));
+  return {fmt::format("DO {}", quote_literal(keep)),
+          fmt::format("DELETE FROM {} AS i USING pgbackfill.ensured AS e WHERE {}", table, noted),
           fmt::format("DELETE FROM pgbackfill.ensured WHERE step_id = {}", id)};
 }
 

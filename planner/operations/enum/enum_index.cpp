@@ -65,10 +65,12 @@ std::vector<EnumIndex> enum_indexes(sql::Connection& connection, const EnumWork&
                                     const sql::Table& table) {
   std::vector<std::string> columns;
   std::vector<std::string> shadows;
+  std::vector<std::string> old_names;
   for (const EnumColumnWork& column : work.columns) {
     if (column.table != &table) continue;
     columns.push_back(column.column->name);
     shadows.push_back(column.shadow);
+    old_names.push_back(column.old_name);
   }
   std::vector<EnumIndex> indexes;
   for (const sql::Index& index : table.indexes) {
@@ -77,12 +79,17 @@ std::vector<EnumIndex> enum_indexes(sql::Connection& connection, const EnumWork&
     });
     // An invalid index is a failed build: there is nothing to carry over.
     if (!concerned || !index.valid) continue;
-    const sql::QualifiedName name{table.name.schema, index.name};
-    const sql::Result row = connection.execute(
-        kDefinition,
-        {name.quoted(), sql::text_array_literal(columns), sql::text_array_literal(shadows)});
+    const auto over = [&](const std::vector<std::string>& names) {
+      return std::string(
+          connection
+              .execute(kDefinition,
+                       {sql::QualifiedName{table.name.schema, index.name}.quoted(),
+                        sql::text_array_literal(columns), sql::text_array_literal(names)})
+              .text(0, 0));
+    };
     indexes.push_back({index.name, sql::fit_identifier("pgbackfill_new_" + index.name),
-                       index.unique, index.clustered, std::string(row.text(0, 0))});
+                       sql::fit_identifier("pgbackfill_old_" + index.name), index.unique,
+                       index.clustered, over(shadows), over(old_names)});
   }
   return indexes;
 }

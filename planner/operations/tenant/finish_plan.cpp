@@ -8,38 +8,16 @@
 namespace pgbackfill::planner {
 namespace {
 
-/// Entries of a lookup up to which the plan can bring its table back.
-constexpr std::size_t kMaxRestoredEntries = 10'000;
-
-std::vector<std::string> restore_lookup(const Step& load, const LookupSpec& lookup) {
-  std::vector<std::string> rows;
-  for (const auto& [key, value] : lookup.entries) {
-    rows.push_back(fmt::format("({}, {})", sql::quote_literal(key), sql::quote_literal(value)));
-  }
-  std::vector<std::string> statements{load.sql.front()};
-  if (!rows.empty()) {
-    statements.push_back(
-        fmt::format("INSERT INTO {} (key, value) VALUES {}", load.lookup_table, join(rows, ", ")));
-  }
-  return statements;
-}
-
 void drop_lookups(PlanContext& context) {
   std::vector<Step> drops;
   for (const Step& load : context.plan.steps) {
     if (load.kind != StepKind::kLookup) continue;
-    const LookupSpec& lookup = *context.spec.lookup(load.lookup);
     Step step = make_step(Stage::kFinish, load.lookup, "drop-lookup");
     step.table.clear();
     step.title = fmt::format("drop the table of lookup {}", load.lookup);
     step.sql = load.inverse;
     step.probe = probe::no(probe::relation_exists(ledger_name("lookup", load.lookup)));
-    if (lookup.entries.size() <= kMaxRestoredEntries) {
-      step.inverse = restore_lookup(load, lookup);
-    } else {
-      step.irreversible = fmt::format("the {} entries of {} are not kept in the plan",
-                                      lookup.entries.size(), lookup.file);
-    }
+    step.undo = {load};
     drops.push_back(std::move(step));
   }
   std::move(drops.begin(), drops.end(), std::back_inserter(context.plan.steps));

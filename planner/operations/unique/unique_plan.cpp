@@ -55,13 +55,31 @@ void add_constraint(PlanContext& context, const UniqueWork& work, const OldKey& 
   context.plan.steps.push_back(std::move(step));
 }
 
+/// Organizations that have come to share a value keep the old key from coming back.
+std::string shared_values(const UniqueWork& work) {
+  const std::string columns = quoted_list(work.spec->columns);
+  std::vector<std::string> given;
+  for (const std::string& name : work.spec->columns) {
+    given.push_back(quote_identifier(name) + " IS NOT NULL");
+  }
+  return fmt::format(
+      "SELECT {} || count(*), true FROM (SELECT FROM {} WHERE {} GROUP BY {} HAVING count(*) > 1) "
+      "AS shared HAVING count(*) > 0",
+      sql::quote_literal(fmt::format("{}: values of {} that organizations share, so that {} cannot "
+                                     "be unique again; change them first: ",
+                                     work.label, join(work.spec->columns, ", "),
+                                     work.old_key->name)),
+      work.table->name.quoted(), join(given, " AND "), columns);
+}
+
 void drop_old(PlanContext& context, const UniqueWork& work, const OldKey& old) {
   const sql::QualifiedName& table = work.table->name;
   const sql::QualifiedName index{table.schema, work.old_key->name};
   Step step = make_step(Stage::kFinish, work.label, "drop-old-key", work.old_key->name);
   step.kind = StepKind::kAlone;
   step.title = fmt::format("drop {}, unique over all organizations", work.old_key->name);
-  // Built again without a lock; fails where organizations have come to share a value.
+  step.losses = {shared_values(work)};
+  // Built again without a lock.
   step.inverse = {fmt::format("DROP INDEX CONCURRENTLY IF EXISTS {}", index.quoted()),
                   fmt::format("CREATE UNIQUE INDEX CONCURRENTLY {} ON {} {}",
                               quote_identifier(index.name), table.quoted(), old.index_on)};
@@ -72,6 +90,7 @@ void drop_old(PlanContext& context, const UniqueWork& work, const OldKey& old) {
     const std::string name = quote_identifier(old.constraint);
     step.sql = {alter_table(table, "DROP CONSTRAINT IF EXISTS " + name)};
     step.probe = probe::no(probe::constraint_exists(table, old.constraint, false));
+    step.inverse.insert(step.inverse.begin(), step.sql.front());
     step.inverse.push_back(alter_table(
         table, fmt::format("ADD CONSTRAINT {0} UNIQUE USING INDEX {0}{1}", name, old.deferrable)));
   }

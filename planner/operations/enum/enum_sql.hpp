@@ -1,0 +1,48 @@
+#pragma once
+
+#include "planner/operations/enum/enum_plan.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pgbackfill::planner {
+
+// The statements that replacing an enum type and taking that back have in common.
+
+/// The columns of a type in one table.
+struct EnumTable {
+  const sql::Table* table = nullptr;
+  std::string label;
+  std::vector<const EnumColumnWork*> columns;
+};
+
+/// In catalog order.
+std::vector<EnumTable> enum_tables(const EnumWork& work);
+
+/// A type with these labels, and owner, privileges and comment of the work's type.
+std::vector<std::string> create_enum(sql::Connection& connection, const EnumWork& work,
+                                     const sql::QualifiedName& name,
+                                     const std::vector<std::string>& labels);
+
+/// The trigger that keeps a table's shadow columns of the type in step, until the swap. One for
+/// each type, so that the swap of one type leaves the others' columns in step.
+std::string sync_trigger(const EnumWork& work);
+std::vector<std::string> create_sync(const PlanContext& context, const EnumWork& work,
+                                     const EnumTable& columns);
+std::vector<std::string> drop_sync(const EnumWork& work, const sql::Table& table);
+
+/// A plpgsql trigger function of the ledger's schema, and its trigger on rows that `condition`
+/// holds for.
+std::vector<std::string> create_row_trigger(const PlanContext& context, const EnumTable& columns,
+                                            const std::string& trigger, const std::string& function,
+                                            const std::string& assignments,
+                                            const std::string& condition);
+
+std::string alter_column(const std::string& column, std::string_view action);
+std::string rename_column(const sql::QualifiedName& table, const std::string& from,
+                          const std::string& to);
+std::string rename_index(const std::string& schema, const std::string& from, const std::string& to);
+std::string rename_type(const sql::QualifiedName& from, const std::string& to);
+
+}  // namespace pgbackfill::planner

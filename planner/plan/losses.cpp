@@ -1,0 +1,68 @@
+#include "planner/plan/losses.hpp"
+
+#include <fmt/format.h>
+
+namespace pgbackfill::planner {
+
+using sql::quote_literal;
+
+std::string column_dependents(const sql::QualifiedName& table, const std::string& label,
+                              const std::string& column) {
+  // What the plan names is the job's own, and is taken back before.
+  return fmt::format(
+      R"(WITH d AS (
+  SELECT d.*, {0} || pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) AS what, a.attrelid
+    FROM pg_catalog.pg_depend AS d
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+   WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = to_regclass({1}) AND a.attname = {2}
+), own AS (
+  SELECT d.what, coalesce(i.relname, k.conname) AS name
+    FROM d
+    LEFT JOIN pg_catalog.pg_class AS i
+      ON d.classid = 'pg_class'::regclass AND i.oid = d.objid AND i.relkind IN ('i', 'I')
+    LEFT JOIN pg_catalog.pg_constraint AS k
+      ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid AND k.conrelid = d.attrelid
+     AND k.contype <> 'n'
+)
+SELECT what || ' depends on it; drop that first', true FROM d
+ WHERE deptype = 'n'
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS g WHERE d.classid = 'pg_trigger'::regclass
+                      AND g.oid = d.objid AND g.tgname LIKE '%pgbackfill%')
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE
+                   d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
+                   AND k.conrelid = d.attrelid)
+UNION
+SELECT what || ' goes with it', false FROM own
+ WHERE strpos((SELECT plan FROM pgbackfill.job ORDER BY job_id DESC LIMIT 1),
+              '\"' || name || '\"') = 0
+ ORDER BY 1)",
+      quote_literal(fmt::format("column {} of {}: ", column, label)), quote_literal(table.quoted()),
+      quote_literal(column));
+}
+
+std::string type_dependents(const sql::QualifiedName& type, const std::string& label,
+                            const std::vector<ColumnName>& known) {
+  std::vector<std::string> columns;
+  for (const auto& [table, column] : known) {
+    columns.push_back(
+        fmt::format("({}, {})", quote_literal(table.quoted()), quote_literal(column)));
+  }
+  return fmt::format(
+      "WITH known AS (SELECT a.attrelid, a.attnum FROM (VALUES {0}) AS k (rel, name) JOIN "
+      "pg_catalog.pg_attribute AS a ON a.attrelid = to_regclass(k.rel) AND a.attname = k.name) "
+      "SELECT {1} || pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) || ' depends on "
+      "it; change or drop that first', true "
+      "FROM pg_catalog.pg_type AS t JOIN pg_catalog.pg_depend AS d ON d.refclassid = "
+      "'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray) "
+      "WHERE t.oid = to_regtype({2}) AND d.deptype = 'n' "
+      "AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute AS a WHERE d.classid = "
+      "'pg_class'::regclass AND a.attrelid = d.objid AND a.attnum = d.objsubid AND (a.attinhcount "
+      "> 0 OR (a.attrelid, a.attnum) IN (SELECT * FROM known))) "
+      "AND NOT EXISTS (SELECT FROM pg_catalog.pg_attrdef AS v JOIN pg_catalog.pg_attribute AS a ON "
+      "a.attrelid = v.adrelid AND a.attnum = v.adnum WHERE d.classid = 'pg_attrdef'::regclass AND "
+      "v.oid = d.objid AND (a.attinhcount > 0 OR (a.attrelid, a.attnum) IN (SELECT * FROM known)))",
+      join(columns, ", "), quote_literal(fmt::format("type {}: ", label)),
+      quote_literal(type.quoted()));
+}
+
+}  // namespace pgbackfill::planner
