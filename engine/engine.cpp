@@ -7,12 +7,14 @@
 #include "engine/session.hpp"
 #include "engine/sync_point.hpp"
 #include "planner/file/migration_file.hpp"
+#include "planner/preflight/user_triggers.hpp"
 #include "sql/catalog.hpp"
 #include "sql/identifier.hpp"
 
 #include <fmt/format.h>
 
 #include <chrono>
+#include <set>
 
 namespace pgbackfill::engine {
 namespace {
@@ -60,6 +62,18 @@ planner::Plan plan_afresh(const planner::JobSpec& spec, sql::Connection& connect
   return planner::make_plan(spec, catalog, connection);
 }
 
+/// What was found when the job was planned may have changed since, and so may [run].
+void check_triggers_again(const planner::JobSpec& spec, const OpenJob& job, Ledger& ledger,
+                          sql::Connection& connection, const LogSink& log) {
+  std::set<std::string> done;
+  for (const StepRecord& step : ledger.steps(job.job_id)) {
+    if (step.state == "done") done.insert(step.step_id);
+  }
+  refuse_if_needed(planner::check_user_triggers(planner::written_tables(job.plan, done),
+                                                spec.run.user_triggers, spec.schema, connection),
+                   log);
+}
+
 /// Nothing when the job had been finished before.
 std::optional<OpenJob> open_job(const planner::JobSpec& spec, sql::Connection& connection,
                                 const LogSink& log) {
@@ -84,7 +98,9 @@ std::optional<OpenJob> open_job(const planner::JobSpec& spec, sql::Connection& c
         throw Refused(text);
       }
       if (job->state != "finished") {
-        return OpenJob{job->job_id, planner::plan_from_json(job->plan), true};
+        OpenJob resumed{job->job_id, planner::plan_from_json(job->plan), true};
+        check_triggers_again(spec, resumed, ledger, connection, log);
+        return resumed;
       }
     }
   }

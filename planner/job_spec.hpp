@@ -98,6 +98,13 @@ enum class HeldHorizon {
 /// What to do about rows whose parents lie in different organizations.
 enum class CrossTenant { kWarn, kRefuse };
 
+/// What is to become of the application's triggers that fire for each row that is written.
+enum class UserTriggers {
+  kRefuse,  ///< the job does not start where there are some
+  kFire,
+  kSkip,  ///< rows are written with session_replication_role = replica
+};
+
 /// How far a streaming replica may be behind, in time, in bytes, or not limited.
 struct ReplicaLag {
   std::chrono::milliseconds time{0};
@@ -119,6 +126,7 @@ struct RunOptions {
   std::chrono::milliseconds lock_timeout{2000};
   HeldHorizon on_held_horizon = HeldHorizon::kContinue;
   CrossTenant cross_tenant = CrossTenant::kWarn;
+  UserTriggers user_triggers = UserTriggers::kRefuse;
   ReplicaLag max_replica_lag;
   std::int64_t max_wal_rate = 0;  ///< bytes a second that the server may write; 0: not limited
   std::int64_t max_slot_wal = 0;  ///< bytes that a replication slot may retain; 0: not limited

@@ -95,6 +95,9 @@ struct Parser {
     app.require_subcommand(1);
     CLI::App& plan = add("plan", "Show what a run would do", plan_command, true);
     add_format(plan, line, {"text", "json", "sql"});
+    for (const planner::RunSetting& setting : planner::run_settings()) {
+      if (setting.key == "user_triggers") add_setting(plan, line.run, setting);
+    }
     CLI::App& run =
         add("run", "Take the migration to its end, or go on with it", run_command, true);
     add_run_flags(run, line);

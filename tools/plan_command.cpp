@@ -75,7 +75,8 @@ planner::Plan new_plan(const planner::JobSpec& spec, sql::Connection& connection
 }  // namespace
 
 int plan_command(const CommandLine& line, CommandContext& context) {
-  const planner::JobSpec spec = planner::read_migration_file(line.config);
+  planner::JobSpec spec = planner::read_migration_file(line.config);
+  line.run.apply(spec.run);
   context.dsn = choose_dsn(line, spec);
   sql::Connection connection = engine::connect(context.dsn, spec.schema, context.console.sink());
   report_findings(planner::check_server(connection.server_version()), context.console);

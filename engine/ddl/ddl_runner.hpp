@@ -44,6 +44,7 @@ class DdlRunner {
 
   const planner::JobSpec& spec_;
   const int job_id_;
+  const bool skips_triggers_;  ///< of the application, for the rows that are mended
   StopSignal& stop_;
   LogSink log_;
   Session session_;

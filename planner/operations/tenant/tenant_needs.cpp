@@ -47,7 +47,7 @@ bool reads_from(std::string_view expression, const sql::QualifiedName& table) {
 
 void need_tenant_tables(const PreflightContext& context, Needs& needs) {
   for (const TableWork& work : context.scope.tables) {
-    needs.alter(*work.table, work.needs_value && !work.by_catalog);
+    needs.alter(*work.table, work.needs_value && !work.by_catalog, context.spec.tenant->column);
     // A parent is a table of the job.
     if (!work.needs_value || work.source == nullptr || work.source->kind != SourceKind::kSql) {
       continue;
