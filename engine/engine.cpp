@@ -1,5 +1,6 @@
 #include "engine/engine.hpp"
 
+#include "engine/backup/backup.hpp"
 #include "engine/coordinator_seat.hpp"
 #include "engine/job.hpp"
 #include "engine/ledger/ledger.hpp"
@@ -51,7 +52,11 @@ struct OpenJob {
   int job_id = 0;
   planner::Plan plan;
   bool resumed = false;
+  std::string backup;  ///< where the one is that was made before it; empty: none
 };
+
+/// A stop was asked for before the job was open.
+struct StoppedEarly {};
 
 planner::Plan plan_afresh(const planner::JobSpec& spec, sql::Connection& connection,
                           const LogSink& log) {
@@ -74,9 +79,22 @@ void check_triggers_again(const planner::JobSpec& spec, const OpenJob& job, Ledg
                    log);
 }
 
+/// What the file asks for before the first change; `backup` is kept when the link is lost later.
+void back_up(const planner::JobSpec& spec, sql::Connection& connection, std::string& backup,
+             const StopSignal& stop, const LogSink& log) {
+  if (!backup.empty()) return;
+  if (!spec.backup) {
+    log(LogLevel::kInfo, "there is no [backup] in the migration file: none is made");
+    return;
+  }
+  const auto made = make_backup(spec, connection, stop, log);
+  if (!made) throw StoppedEarly{};
+  backup = made->string();
+}
+
 /// Nothing when the job had been finished before.
 std::optional<OpenJob> open_job(const planner::JobSpec& spec, sql::Connection& connection,
-                                const LogSink& log) {
+                                std::string& backup, const StopSignal& stop, const LogSink& log) {
   const auto lines = planner::canonical_lines(spec);
   const std::string fingerprint = planner::fingerprint(lines);
   Ledger ledger(connection);
@@ -98,18 +116,21 @@ std::optional<OpenJob> open_job(const planner::JobSpec& spec, sql::Connection& c
         throw Refused(text);
       }
       if (job->state != "finished") {
-        OpenJob resumed{job->job_id, planner::plan_from_json(job->plan), true};
+        OpenJob resumed{job->job_id, planner::plan_from_json(job->plan), true, job->backup};
         check_triggers_again(spec, resumed, ledger, connection, log);
         return resumed;
       }
     }
   }
   planner::Plan plan = plan_afresh(spec, connection, log);
+  back_up(spec, connection, backup, stop, log);
+  // It may have taken hours.
+  if (!backup.empty()) plan = plan_afresh(spec, connection, {});
   ledger.create();
   sync_point(SyncPoint::kLedgerCreated);
-  const int job_id = ledger.create_job(fingerprint, lines, plan);
+  const int job_id = ledger.create_job(fingerprint, lines, plan, backup);
   sync_point(SyncPoint::kJobCreated);
-  return OpenJob{job_id, std::move(plan), false};
+  return OpenJob{job_id, std::move(plan), false, backup};
 }
 
 void show_where_we_are(const OpenJob& job, Ledger& ledger, ProgressBoard& board) {
@@ -152,19 +173,17 @@ sql::Connection connect_first(const sql::ConnectOptions& options, const StopSign
   return connect_patiently(options, stop, log);
 }
 
-/// A stop was asked for before the job was open, and the link is gone as well.
-struct StoppedEarly {};
-
 /// Everything up to the job's first step; begun anew when the link is lost meanwhile.
 std::optional<OpenJob> open_patiently(const planner::JobSpec& spec, sql::Connection& connection,
                                       CoordinatorSeat& seat, ProgressBoard& board,
                                       const StopSignal& stop, const LogSink& log) {
+  std::string backup;
   for (int reconnects = 0;; ++reconnects) {
     try {
       refuse_if_needed(planner::check_server(connection.server_version()), log);
       refuse_read_only(connection);
       seat.take(connection);
-      auto job = open_job(spec, connection, log);
+      auto job = open_job(spec, connection, backup, stop, log);
       if (job) {
         Ledger ledger(connection);
         show_where_we_are(*job, ledger, board);
@@ -242,6 +261,10 @@ RunReport run_job(const planner::JobSpec& spec, const EngineOptions& options, Pr
     complete = run_to_end(effective, *job, seated, connection, *seat, board, stop, log);
   } catch (const std::exception& error) {
     note(connection, job->job_id, "error", error.what());
+    if (!job->backup.empty()) {
+      log(LogLevel::kInfo,
+          fmt::format("to take the database back to before the job, restore from {}", job->backup));
+    }
     throw;
   }
   report.outcome = complete ? RunOutcome::kDone : RunOutcome::kStopped;

@@ -139,6 +139,12 @@ struct RunOptions {
   std::chrono::milliseconds enforce_when_quiet{0};
 };
 
+/// [backup]: run once before the first change of a job. Not part of what the job is, either.
+struct BackupSpec {
+  std::string command;    ///< for /bin/sh; {dir} and {dsn} are filled in
+  std::string directory;  ///< as written
+};
+
 /// A migration file, read and checked in itself (not yet against a database).
 /// The lists hold what the other operations read (planner/operations).
 struct JobSpec : TypedLists {
@@ -146,6 +152,7 @@ struct JobSpec : TypedLists {
   std::string dsn;  ///< [database] dsn; may hold a password, never printed or stored
   std::string schema = "public";
   RunOptions run;
+  std::optional<BackupSpec> backup;
   std::optional<TenantSpec> tenant;  ///< may be absent when only enums are converted
   std::vector<LookupSpec> lookups;
   std::vector<TableSpec> tables;
@@ -153,8 +160,9 @@ struct JobSpec : TypedLists {
   const LookupSpec* lookup(std::string_view name) const;
 };
 
-/// What the job is, as stable text, one fact a line: everything but [database] and [run]; lookup
-/// files by their entries' count and digest. Two files with the same text are the same job.
+/// What the job is, as stable text, one fact a line: everything but [database], [run] and
+/// [backup]; lookup files by their entries' count and digest. Two files with the same text are the
+/// same job.
 std::vector<std::string> canonical_lines(const JobSpec& spec);
 
 /// Lines only in `before` ("- …") and only in `after` ("+ …").

@@ -125,6 +125,7 @@ nlohmann::ordered_json job_json(const engine::JobRecord& job) {
           {"fingerprint", job.fingerprint},
           {"created", job.created},
           {"finished", text_or_null(job.finished)},
+          {"backup", text_or_null(job.backup)},
           {"throttle", text_or_null(job.throttle)}};
 }
 
@@ -273,6 +274,7 @@ std::string status_text(const std::optional<JobState>& state) {
       job.state == "finished"
           ? fmt::format("job {}: finished {} (begun {})\n", job.job_id, job.finished, job.created)
           : fmt::format("job {}: not finished (begun {})\n", job.job_id, job.created);
+  if (!job.backup.empty()) text += fmt::format("backup from before it: {}\n", job.backup);
   if (!job.throttle.empty()) text += fmt::format("{}\n", job.throttle);
   text += "\n" + stage_table(*state);
   if (!state->backfills.empty()) text += "\n" + backfill_table(*state);

@@ -28,7 +28,8 @@ std::optional<JobState> read_job_state(sql::Connection& connection);
 /// `status` for people; without a job it says that there is none.
 std::string status_text(const std::optional<JobState>& state);
 
-/// {"ledger", "job": {"id", "state", "fingerprint", "created", "finished"},
+/// {"ledger", "job": {"id", "state", "fingerprint", "created", "finished", "backup",
+///  "throttle"},
 ///  "stages": [{"stage", "state", "steps", "done", "failed", "seconds", "wal_bytes"}],
 ///  "tables": [{"step", "table", "method", "state", "estimated_rows", "rows", "percent", "ranges",
 ///    "ranges_done", "batches", "rounds", "seconds", "quarantined", "hot_rows" (null where the
