@@ -106,6 +106,9 @@ struct Parser {
     add_format(status, line, {"text", "json"});
     CLI::App& verify =
         add("verify", "Compare the database with what the file asks for", verify_command, true);
+    verify.add_flag("--isolation", line.isolation,
+                    "try out besides, in a transaction that is rolled back, that organizations "
+                    "stay apart");
     add_format(verify, line, {"text", "json", "junit"});
   }
 

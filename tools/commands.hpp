@@ -27,6 +27,7 @@ struct CommandLine {
   std::optional<std::string> dsn;  ///< --dsn
   std::string format = "text";
   bool watch = false;
+  bool isolation = false;
   std::optional<planner::Stage> until;
   RunFlags run;
 };
