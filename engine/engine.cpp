@@ -1,5 +1,6 @@
 #include "engine/engine.hpp"
 
+#include "engine/backup/backup.hpp"
 #include "engine/coordinator_seat.hpp"
 #include "engine/job.hpp"
 #include "engine/lease_keeper.hpp"
@@ -14,6 +15,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <set>
 
 namespace pgbackfill::engine {
 namespace {
@@ -22,18 +24,16 @@ bool reaches_the_end(const EngineOptions& options) {
   return options.until.value_or(planner::Stage::kFinish) == planner::Stage::kFinish;
 }
 
-/// A stop was asked for before the job was open, and the link is gone as well.
-struct StoppedEarly {};
-
 /// Everything up to the job's first step; begun anew when the link is lost meanwhile.
 std::optional<OpenJob> open_patiently(const planner::JobSpec& spec, sql::Connection& connection,
                                       CoordinatorSeat& seat, ProgressBoard& board,
                                       const StopSignal& stop, const LogSink& log) {
+  std::string backup;
   for (int reconnects = 0;; ++reconnects) {
     try {
       check_session(connection, log);
       seat.take(connection);
-      auto job = open_job(spec, connection, log);
+      auto job = open_job(spec, connection, backup, stop, log);
       if (job) {
         Ledger ledger(connection);
         show_where_we_are(*job, ledger, board);
@@ -140,6 +140,10 @@ RunReport run_job(const planner::JobSpec& spec, const EngineOptions& options, Pr
   } catch (const std::exception& error) {
     note(connection, job->job_id, "error", error.what());
     sign_off(connection, job->job_id, seated.process);
+    if (!job->backup.empty()) {
+      log(LogLevel::kInfo,
+          fmt::format("to take the database back to before the job, restore from {}", job->backup));
+    }
     throw;
   }
   report.outcome = complete ? RunOutcome::kDone : RunOutcome::kStopped;

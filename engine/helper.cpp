@@ -46,7 +46,7 @@ class Helper {
   bool join() {
     return patiently([this] {
       check_session(connection_, log_);
-      job_ = open_started_job(spec_, connection_);
+      job_ = open_started_job(spec_, connection_, log_);
       ProcessLedger processes(connection_, job_.job_id);
       if (!processes.outlook().coordinated) {
         if (!promote_) {

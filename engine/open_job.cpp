@@ -1,11 +1,15 @@
 #include "engine/open_job.hpp"
 
+#include "engine/backup/backup.hpp"
 #include "engine/opening.hpp"
 #include "engine/sync_point.hpp"
 #include "planner/file/migration_file.hpp"
+#include "planner/preflight/user_triggers.hpp"
 #include "sql/catalog.hpp"
 
 #include <fmt/format.h>
+
+#include <set>
 
 namespace pgbackfill::engine {
 namespace {
@@ -48,6 +52,31 @@ void refuse_half_rolled_back(const JobRecord& job) {
                   job.job_id, to));
 }
 
+/// What was found when the job was planned may have changed since, and so may [run].
+void check_triggers_again(const planner::JobSpec& spec, const OpenJob& job, Ledger& ledger,
+                          sql::Connection& connection, const LogSink& log) {
+  std::set<std::string> done;
+  for (const StepRecord& step : ledger.steps(job.job_id)) {
+    if (step.state == "done") done.insert(step.step_id);
+  }
+  refuse_if_needed(planner::check_user_triggers(planner::written_tables(job.plan, done),
+                                                spec.run.user_triggers, spec.schema, connection),
+                   log);
+}
+
+/// What the file asks for before the first change.
+void back_up(const planner::JobSpec& spec, sql::Connection& connection, std::string& backup,
+             const StopSignal& stop, const LogSink& log) {
+  if (!backup.empty()) return;
+  if (!spec.backup) {
+    log(LogLevel::kInfo, "there is no [backup] in the migration file: none is made");
+    return;
+  }
+  const auto made = make_backup(spec, connection, stop, log);
+  if (!made) throw StoppedEarly{};
+  backup = made->string();
+}
+
 }  // namespace
 
 void check_session(sql::Connection& connection, const LogSink& log) {
@@ -56,7 +85,7 @@ void check_session(sql::Connection& connection, const LogSink& log) {
 }
 
 std::optional<OpenJob> open_job(const planner::JobSpec& spec, sql::Connection& connection,
-                                const LogSink& log) {
+                                std::string& backup, const StopSignal& stop, const LogSink& log) {
   const auto lines = planner::canonical_lines(spec);
   const std::string fingerprint = planner::fingerprint(lines);
   Ledger ledger(connection);
@@ -67,19 +96,25 @@ std::optional<OpenJob> open_job(const planner::JobSpec& spec, sql::Connection& c
       if (job->state == "finished" && job->fingerprint == fingerprint) return std::nullopt;
       if (job->state != "finished") {
         refuse_another_file(spec, *job);
-        return OpenJob{job->job_id, planner::plan_from_json(job->plan), true};
+        OpenJob resumed{job->job_id, planner::plan_from_json(job->plan), true, job->backup};
+        check_triggers_again(spec, resumed, ledger, connection, log);
+        return resumed;
       }
     }
   }
   planner::Plan plan = plan_afresh(spec, connection, log);
+  back_up(spec, connection, backup, stop, log);
+  // It may have taken hours.
+  if (!backup.empty()) plan = plan_afresh(spec, connection, {});
   ledger.create();
   sync_point(SyncPoint::kLedgerCreated);
-  const int job_id = ledger.create_job(fingerprint, lines, plan);
+  const int job_id = ledger.create_job(fingerprint, lines, plan, backup);
   sync_point(SyncPoint::kJobCreated);
-  return OpenJob{job_id, std::move(plan), false};
+  return OpenJob{job_id, std::move(plan), false, backup};
 }
 
-OpenJob open_started_job(const planner::JobSpec& spec, sql::Connection& connection) {
+OpenJob open_started_job(const planner::JobSpec& spec, sql::Connection& connection,
+                         const LogSink& log) {
   Ledger ledger(connection);
   const auto job = ledger.exists() ? ledger.latest_job() : std::nullopt;
   if (!job) {
@@ -91,7 +126,9 @@ OpenJob open_started_job(const planner::JobSpec& spec, sql::Connection& connecti
     throw Refused(fmt::format("there is no job to join: job {} is finished", job->job_id));
   }
   refuse_another_file(spec, *job);
-  return OpenJob{job->job_id, planner::plan_from_json(job->plan), true};
+  OpenJob joined{job->job_id, planner::plan_from_json(job->plan), true, job->backup};
+  check_triggers_again(spec, joined, ledger, connection, log);
+  return joined;
 }
 
 void show_where_we_are(const OpenJob& job, Ledger& ledger, ProgressBoard& board) {

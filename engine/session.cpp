@@ -67,6 +67,9 @@ sql::ConnectOptions session_options(const EngineOptions& options, std::string_vi
     connect.settings.emplace_back("enable_seqscan", "off");
     connect.settings.emplace_back("enable_mergejoin", "off");
     connect.settings.emplace_back("plan_cache_mode", "force_generic_plan");
+    if (options.run.user_triggers == planner::UserTriggers::kSkip) {
+      connect.settings.emplace_back("session_replication_role", "replica");
+    }
   } else if (watches) {
     connect.application_name = role == SessionRole::kHorizon    ? "pgbackfill horizon"
                                : role == SessionRole::kThrottle ? "pgbackfill throttle"

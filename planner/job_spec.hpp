@@ -112,6 +112,13 @@ enum class HeldHorizon {
 /// What to do about rows whose parents lie in different organizations.
 enum class CrossTenant { kWarn, kRefuse };
 
+/// What is to become of the application's triggers that fire for each row that is written.
+enum class UserTriggers {
+  kRefuse,  ///< the job does not start where there are some
+  kFire,
+  kSkip,  ///< rows are written with session_replication_role = replica
+};
+
 /// How far a streaming replica may be behind, in time, in bytes, or not limited.
 struct ReplicaLag {
   std::chrono::milliseconds time{0};
@@ -133,6 +140,7 @@ struct RunOptions {
   std::chrono::milliseconds lock_timeout{2000};
   HeldHorizon on_held_horizon = HeldHorizon::kContinue;
   CrossTenant cross_tenant = CrossTenant::kWarn;
+  UserTriggers user_triggers = UserTriggers::kRefuse;
   ReplicaLag max_replica_lag;
   std::int64_t max_wal_rate = 0;  ///< bytes a second that the server may write; 0: not limited
   std::int64_t max_slot_wal = 0;  ///< bytes that a replication slot may retain; 0: not limited
@@ -145,6 +153,12 @@ struct RunOptions {
   std::chrono::milliseconds enforce_when_quiet{0};
 };
 
+/// [backup]: run once before the first change of a job. Not part of what the job is, either.
+struct BackupSpec {
+  std::string command;    ///< for /bin/sh; {dir} and {dsn} are filled in
+  std::string directory;  ///< as written
+};
+
 /// A migration file, read and checked in itself (not yet against a database).
 /// The lists hold what the other operations read (planner/operations).
 struct JobSpec : TypedLists {
@@ -152,6 +166,7 @@ struct JobSpec : TypedLists {
   std::string dsn;  ///< [database] dsn; may hold a password, never printed or stored
   std::string schema = "public";
   RunOptions run;
+  std::optional<BackupSpec> backup;
   std::optional<TenantSpec> tenant;  ///< may be absent when only enums are converted
   std::vector<LookupSpec> lookups;
   std::vector<TableSpec> tables;
@@ -160,8 +175,9 @@ struct JobSpec : TypedLists {
   const LookupSpec* lookup(std::string_view name) const;
 };
 
-/// What the job is, as stable text, one fact a line: everything but [database] and [run]; lookup
-/// files by their entries' count and digest. Two files with the same text are the same job.
+/// What the job is, as stable text, one fact a line: everything but [database], [run] and
+/// [backup]; lookup files by their entries' count and digest. Two files with the same text are the
+/// same job.
 std::vector<std::string> canonical_lines(const JobSpec& spec);
 
 /// Lines only in `before` ("- …") and only in `after` ("+ …").

@@ -170,6 +170,13 @@ std::vector<RunSetting> all_settings() {
       "cross_tenant", &RunOptions::cross_tenant,
       {{"warn", CrossTenant::kWarn}, {"refuse", CrossTenant::kRefuse}},
       "rows whose parents lie in different organizations: warn of them, or refuse to start"));
+  settings.push_back(choice<UserTriggers>(
+      "user_triggers", &RunOptions::user_triggers,
+      {{"refuse", UserTriggers::kRefuse},
+       {"fire", UserTriggers::kFire},
+       {"skip", UserTriggers::kSkip}},
+      "the application's triggers on rows that are written: refuse to start, let them fire, or "
+      "skip them"));
   settings.push_back(duration("enforce_when_quiet", &RunOptions::enforce_when_quiet, Zero::kAllowed,
                               "stage enforce waits until no row has come without its organization "
                               "for as long"));

@@ -17,7 +17,7 @@ sql::QualifiedName resolve_name(std::string_view written, const std::string& sch
   }
 }
 
-std::filesystem::path lookup_path(const std::string& migration_file, const std::string& file) {
+std::filesystem::path beside_file(const std::string& migration_file, const std::string& file) {
   return std::filesystem::path(migration_file).parent_path() / file;
 }
 

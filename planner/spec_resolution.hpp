@@ -17,8 +17,8 @@ const ValueSource* effective_value(const JobSpec& spec, const TableSpec& table);
 /// not a name at all becomes a name that nothing has.
 sql::QualifiedName resolve_name(std::string_view written, const std::string& schema);
 
-/// The CSV file of a lookup: relative to the migration file.
-std::filesystem::path lookup_path(const std::string& migration_file, const std::string& file);
+/// A path in the migration file (a lookup's CSV, the directory of backups): relative to that file.
+std::filesystem::path beside_file(const std::string& migration_file, const std::string& file);
 
 struct ColumnReference {
   std::string table;  ///< as written: `name` or `schema.name`

@@ -102,6 +102,9 @@ struct Parser {
     add_init();
     CLI::App& plan = add("plan", "Show what a run would do", plan_command, true);
     add_format(plan, line, {"text", "json", "sql"});
+    for (const planner::RunSetting& setting : planner::run_settings()) {
+      if (setting.key == "user_triggers") add_setting(plan, line.run, setting);
+    }
     CLI::App& run =
         add("run", "Take the migration to its end, or go on with it", run_command, true);
     add_run_flags(run, line);
@@ -116,6 +119,9 @@ struct Parser {
     add_format(status, line, {"text", "json"});
     CLI::App& verify =
         add("verify", "Compare the database with what the file asks for", verify_command, true);
+    verify.add_flag("--isolation", line.isolation,
+                    "try out besides, in a transaction that is rolled back, that organizations "
+                    "stay apart");
     add_format(verify, line, {"text", "json", "junit"});
   }
 

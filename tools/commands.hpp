@@ -28,6 +28,7 @@ struct CommandLine {
   std::optional<std::string> dsn;  ///< --dsn
   std::string format = "text";
   bool watch = false;
+  bool isolation = false;
   std::optional<planner::Stage> until;
   bool join = false;     ///< share a job that another process coordinates
   bool promote = false;  ///< take its coordinator's place when that is gone

@@ -8,6 +8,7 @@
 #include "tools/commands.hpp"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <optional>
 #include <vector>
@@ -72,21 +73,37 @@ planner::Plan new_plan(const planner::JobSpec& spec, sql::Connection& connection
   return planner::make_plan(spec, catalog, connection);
 }
 
+/// What comes before the plan's first step.
+std::string with_backup(const planner::BackupSpec& backup, const std::string& format,
+                        const std::string& plan) {
+  if (format == "json") {
+    auto document = nlohmann::ordered_json::parse(plan);
+    document["backup"] = {{"command", backup.command}, {"directory", backup.directory}};
+    return document.dump(2);
+  }
+  const std::string line =
+      fmt::format("first a backup into {}: {}\n", backup.directory, backup.command);
+  return (format == "sql" ? "-- " : "") + line + "\n" + plan;
+}
+
 }  // namespace
 
 int plan_command(const CommandLine& line, CommandContext& context) {
-  const planner::JobSpec spec = planner::read_migration_file(line.config);
+  planner::JobSpec spec = planner::read_migration_file(line.config);
+  line.run.apply(spec.run);
   context.dsn = choose_dsn(line, spec);
   sql::Connection connection = engine::connect(context.dsn, spec.schema, context.console.sink());
   report_findings(planner::check_server(connection.server_version()), context.console);
   std::optional<planner::Plan> plan = stored_plan(spec, connection, context.console);
-  if (!plan) plan = new_plan(spec, connection, context.console);
+  const bool is_new = !plan;
+  if (is_new) plan = new_plan(spec, connection, context.console);
   std::string text;
   if (line.format == "json") {
     text = planner::to_json(*plan);
   } else {
     text = line.format == "sql" ? planner::to_sql(*plan) : planner::to_text(*plan);
   }
+  if (is_new && spec.backup) text = with_backup(*spec.backup, line.format, text);
   context.out << text;
   if (!text.ends_with('\n')) context.out << '\n';
   return kExitDone;

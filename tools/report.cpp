@@ -125,6 +125,7 @@ nlohmann::ordered_json job_json(const engine::JobRecord& job) {
           {"fingerprint", job.fingerprint},
           {"created", job.created},
           {"finished", text_or_null(job.finished)},
+          {"backup", text_or_null(job.backup)},
           {"throttle", text_or_null(job.throttle)},
           {"rollback_to", text_or_null(job.rollback_to)}};
 }
@@ -309,6 +310,7 @@ std::string status_text(const std::optional<JobState>& state) {
     text = fmt::format("job {}: rolling back{} (begun {})\n", job.job_id,
                        job.rollback_to.empty() ? "" : " to stage " + job.rollback_to, job.created);
   }
+  if (!job.backup.empty()) text += fmt::format("backup from before it: {}\n", job.backup);
   if (!job.throttle.empty()) text += fmt::format("{}\n", job.throttle);
   text += "\n" + stage_table(*state);
   if (!state->backfills.empty()) text += "\n" + backfill_table(*state);

@@ -31,7 +31,7 @@ std::optional<JobState> read_job_state(sql::Connection& connection);
 std::string status_text(const std::optional<JobState>& state);
 
 /// {"ledger", "job": {"id", "state" (running, finished or rolling back), "fingerprint", "created",
-///  "finished", "throttle", "rollback_to" (null unless rolling back to a stage)},
+///  "finished", "backup", "throttle", "rollback_to" (null unless rolling back to a stage)},
 ///  "stages": [{"stage", "state", "steps", "done", "failed", "seconds", "wal_bytes"}],
 ///  "tables": [{"step", "table", "method", "state", "estimated_rows", "rows", "percent", "ranges",
 ///    "ranges_done", "batches", "rounds", "seconds", "quarantined", "hot_rows" (null where the

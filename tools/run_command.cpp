@@ -6,6 +6,7 @@
 #include "tools/cli.hpp"
 #include "tools/commands.hpp"
 #include "tools/number_text.hpp"
+#include "tools/handover.hpp"
 #include "tools/progress_display.hpp"
 #include "tools/report.hpp"
 #include "tools/signals.hpp"
@@ -109,6 +110,10 @@ int run_command(const CommandLine& line, CommandContext& context) {
   }
   const std::optional<JobState> state = state_after_run(context.dsn, spec, context.console);
   if (state) context.out << run_summary(*state, report);
+  if (state && report.finished) {
+    const std::string handover = handover_text(planner::plan_from_json(state->job.plan), spec);
+    if (!handover.empty()) context.out << "\n" << handover << "\n";
+  }
   context.out << closing_line(report, state, line.until);
   return report.outcome == engine::RunOutcome::kStopped ? kExitStopped : kExitDone;
 }

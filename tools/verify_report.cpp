@@ -17,9 +17,15 @@ namespace {
 constexpr std::size_t kShownOrganizations = 5;
 
 std::size_t count_failed(const engine::VerifyReport& report) {
+  return static_cast<std::size_t>(std::count_if(
+      report.checks.begin(), report.checks.end(),
+      [](const engine::VerifyCheck& check) { return !check.passed && !check.skipped; }));
+}
+
+std::size_t count_skipped(const engine::VerifyReport& report) {
   return static_cast<std::size_t>(
       std::count_if(report.checks.begin(), report.checks.end(),
-                    [](const engine::VerifyCheck& check) { return !check.passed; }));
+                    [](const engine::VerifyCheck& check) { return check.skipped; }));
 }
 
 /// The table that a check is about: a check's object is the table or begins with it and a dot.
@@ -71,6 +77,33 @@ std::string counts_line(const engine::VerifyReport::TableCounts& counts) {
   return line;
 }
 
+/// What of the isolation was tried and held, a line per table, and what could not be tried.
+std::string isolation_text(const engine::VerifyReport& report) {
+  std::vector<std::pair<std::string, std::string>> lines;
+  for (const engine::VerifyCheck& check : report.checks) {
+    std::string said;
+    if (check.skipped) {
+      said = fmt::format("{} not tested: {}", check.name, check.message);
+    } else if (check.passed && check.name == "isolation-filter") {
+      said = "a filter by one organization sees nothing of a second one";
+    } else if (check.passed && check.name == "isolation-insert") {
+      said = "an INSERT without an organization is refused";
+    } else {
+      continue;
+    }
+    if (!lines.empty() && lines.back().first == check.object) {
+      lines.back().second += "; " + said;
+    } else {
+      lines.emplace_back(check.object, said);
+    }
+  }
+  std::string text;
+  for (const auto& [object, said] : lines) text += fmt::format("  {}: {}\n", object, said);
+  for (const std::string& note : report.notes) text += fmt::format("  {}\n", note);
+  return text.empty() ? text
+                      : "\nisolation, tried out in a transaction that was rolled back\n" + text;
+}
+
 std::string xml_escaped(std::string_view text) {
   std::string escaped;
   for (const char c : text) {
@@ -100,19 +133,22 @@ std::string xml_escaped(std::string_view text) {
 std::string verify_text(const engine::VerifyReport& report) {
   std::string text;
   for (const engine::VerifyCheck& check : report.checks) {
-    if (check.passed) continue;
+    if (check.passed || check.skipped) continue;
     text += fmt::format("FAILED {} {}: {}\n", check.object, check.name, check.message);
   }
   for (const auto& [group, passed] : passed_per_group(report)) {
     text += fmt::format("ok {}: {} check{}\n", group, passed, passed == 1 ? "" : "s");
   }
+  text += isolation_text(report);
   if (!report.counts.empty()) text += "\nrows per organization\n";
   for (const auto& counts : report.counts) text += "  " + counts_line(counts) + "\n";
   if (!text.empty()) text += "\n";
   const std::size_t failed = count_failed(report);
-  text += failed == 0
+  const std::size_t skipped = count_skipped(report);
+  text += failed == 0 && skipped == 0
               ? fmt::format("verify: all {} checks passed\n", report.checks.size())
-              : fmt::format("verify: {} of {} checks failed\n", failed, report.checks.size());
+              : fmt::format("verify: {} of {} checks failed{}\n", failed, report.checks.size(),
+                            skipped == 0 ? "" : fmt::format(", {} could not be tested", skipped));
   return text;
 }
 
@@ -124,6 +160,7 @@ std::string verify_json(const engine::VerifyReport& report) {
     document["checks"].push_back({{"object", check.object},
                                   {"name", check.name},
                                   {"passed", check.passed},
+                                  {"skipped", check.skipped},
                                   {"message", check.message}});
   }
   document["counts"] = nlohmann::ordered_json::array();
@@ -136,20 +173,23 @@ std::string verify_json(const engine::VerifyReport& report) {
                                   {"total", counts.total},
                                   {"organizations", std::move(organizations)}});
   }
+  document["notes"] = report.notes;
   return document.dump(2) + "\n";
 }
 
 std::string verify_junit(const engine::VerifyReport& report) {
   std::string text = fmt::format(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-      "<testsuite name=\"pgbackfill verify\" tests=\"{}\" failures=\"{}\" errors=\"0\">\n",
-      report.checks.size(), count_failed(report));
+      "<testsuite name=\"pgbackfill verify\" tests=\"{}\" failures=\"{}\" errors=\"0\" "
+      "skipped=\"{}\">\n",
+      report.checks.size(), count_failed(report), count_skipped(report));
   for (const engine::VerifyCheck& check : report.checks) {
     text += fmt::format("  <testcase classname=\"{}\" name=\"{}\"", xml_escaped(check.object),
                         xml_escaped(check.name));
-    text += check.passed ? std::string("/>\n")
-                         : fmt::format("><failure message=\"{}\"/></testcase>\n",
-                                       xml_escaped(check.message));
+    text += check.passed
+                ? std::string("/>\n")
+                : fmt::format("><{} message=\"{}\"/></testcase>\n",
+                              check.skipped ? "skipped" : "failure", xml_escaped(check.message));
   }
   return text + "</testsuite>\n";
 }

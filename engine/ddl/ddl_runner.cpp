@@ -2,6 +2,7 @@
 
 #include "engine/retry_policy.hpp"
 #include "engine/sync_point.hpp"
+#include "planner/preflight/user_triggers.hpp"
 #include "sql/copy_stream.hpp"
 
 #include <fmt/format.h>
@@ -65,6 +66,7 @@ DdlRunner::DdlRunner(const planner::JobSpec& spec, const EngineOptions& options,
                      std::string_view schema, int job_id, StopSignal& stop, LogSink log)
     : spec_(spec),
       job_id_(job_id),
+      skips_triggers_(options.run.user_triggers == planner::UserTriggers::kSkip),
       stop_(stop),
       log_(log),
       session_(session_options(options, schema, SessionRole::kCoordinator, log), stop, log),
@@ -232,6 +234,7 @@ int DdlRunner::mend(const planner::Step& step, const sql::Result& found, int fir
   sql::Connection& connection = session_.get();
   sql::Transaction transaction(connection);
   step_back_first(connection);
+  if (skips_triggers_) connection.execute(planner::kSkipTriggers);
   const auto started = std::chrono::steady_clock::now();
   const std::int64_t rows = connection.execute(step.sql.at(1), keys).affected();
   Ledger(connection).add_step_rows(job_id_, step.id, rows);

@@ -55,6 +55,7 @@ class DdlRunner {
 
   const planner::JobSpec& spec_;
   const int job_id_;
+  const bool skips_triggers_;  ///< of the application, for the rows that are mended
   StopSignal& stop_;
   LogSink log_;
   Session session_;

@@ -72,17 +72,18 @@ std::optional<JobRecord> Ledger::latest_job() {
   job.finished = result.optional_text(0, 7).value_or("");
   job.throttle = result.optional_text(0, 8).value_or("");
   job.rollback_to = result.text(0, 9);
+  job.backup = result.optional_text(0, 10).value_or("");
   return job;
 }
 
 int Ledger::create_job(const std::string& fingerprint, const std::vector<std::string>& spec,
-                       const planner::Plan& plan) {
+                       const planner::Plan& plan, const std::string& backup) {
   sql::Transaction transaction(connection_);
   const sql::Result job = connection_.execute(
-      "INSERT INTO pgbackfill.job (format, fingerprint, spec, plan) "
-      "VALUES ($1::integer, $2, $3::text[], $4) RETURNING job_id",
+      "INSERT INTO pgbackfill.job (format, fingerprint, spec, plan, backup) "
+      "VALUES ($1::integer, $2, $3::text[], $4, nullif($5, '')) RETURNING job_id",
       {std::to_string(kLedgerFormat), fingerprint, sql::text_array_literal(spec),
-       planner::to_json(plan)});
+       planner::to_json(plan), backup});
   const std::string job_id(job.text(0, 0));
   connection_.prepare("ledger_add_step", sql::statement("ledger_add_step"));
   int ordinal = 0;

@@ -25,6 +25,7 @@ struct JobRecord {
   std::string finished;
   std::string throttle;     ///< why a run under way holds back; empty: it does not
   std::string rollback_to;  ///< rolling back: the stage that stays done; empty: none
+  std::string backup;       ///< directory of the one made before it; empty: none
 };
 
 struct StepRecord {
@@ -118,7 +119,7 @@ class Ledger {
   std::optional<JobRecord> latest_job();
   /// Writes the job and all of its steps in one transaction; returns its id.
   int create_job(const std::string& fingerprint, const std::vector<std::string>& spec,
-                 const planner::Plan& plan);
+                 const planner::Plan& plan, const std::string& backup);
   void finish_job(int job_id);
   /// Keeps why the run holds back, for status; empty: it does not.
   void throttled(int job_id, std::string_view reason);

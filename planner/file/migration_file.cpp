@@ -1,5 +1,6 @@
 #include "planner/file/migration_file.hpp"
 
+#include "planner/file/backup_section.hpp"
 #include "planner/file/lookup_file.hpp"
 #include "planner/file/run_section.hpp"
 #include "planner/file/text_file.hpp"
@@ -91,7 +92,7 @@ std::string repeated_sections() {
 }
 
 void read_document(const TomlValue& document, JobSpec& spec, std::vector<SpecError>& errors) {
-  std::vector<std::string> known{"version", "database", "run"};
+  std::vector<std::string> known{"version", "database", "backup", "run"};
   for (const Operation* operation : operations()) {
     for (const SectionKey& key : operation->sections()) known.emplace_back(key.name);
   }
@@ -100,6 +101,9 @@ void read_document(const TomlValue& document, JobSpec& spec, std::vector<SpecErr
   read_version(file);
   if (const auto* value = file.find("database", Kind::kTable)) read_database(*value, spec, errors);
   if (const auto* value = file.find("run", Kind::kTable)) spec.run = read_run(*value, errors);
+  if (const auto* value = file.find("backup", Kind::kTable)) {
+    spec.backup = read_backup(*value, errors);
+  }
   for (const Operation* operation : operations()) {
     for (const SectionKey& key : operation->sections()) read_section(file, *operation, key, spec);
   }
@@ -155,7 +159,7 @@ JobSpec read_migration_file(const std::filesystem::path& path) {
   std::vector<SpecError> lookup_errors;
   for (LookupSpec& lookup : spec.lookups) {
     if (lookup.file.empty()) continue;
-    read_lookup_file(lookup_path(spec.file, lookup.file), value_column(spec, lookup), lookup,
+    read_lookup_file(beside_file(spec.file, lookup.file), value_column(spec, lookup), lookup,
                      lookup_errors);
   }
   const auto own = std::stable_partition(

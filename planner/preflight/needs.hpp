@@ -4,6 +4,7 @@
 #include "sql/identifier.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -34,7 +35,12 @@ struct Needs {
   };
   std::vector<Use> uses;
 
-  void alter(const sql::Table& table, bool rewritten) {
+  /// The columns that are set in the tables whose rows are written.
+  std::map<const sql::Table*, std::vector<std::string>> written;
+
+  /// `column`: the one that is set where rows are written; empty: one that is not there yet.
+  void alter(const sql::Table& table, bool rewritten, const std::string& column = {}) {
+    if (rewritten && !column.empty()) written[&table].push_back(column);
     const auto known = std::find_if(altered.begin(), altered.end(),
                                     [&](const auto& entry) { return entry.first == &table; });
     if (known == altered.end()) {

@@ -14,9 +14,6 @@
 namespace pgbackfill::planner {
 namespace {
 
-/// Beyond this the cost of a trigger on every row is worth a word.
-constexpr std::int64_t kManyBlocks = 1000;
-
 void check_session(PreflightContext& context) {
   const sql::Catalog& catalog = context.catalog;
   const std::string database = "database " + catalog.database;
@@ -48,14 +45,6 @@ bool check_kind(PreflightContext& context, const sql::Table& table, const std::s
                    "turn it into declarative partitions, or leave it out");
   }
   return true;
-}
-
-void check_triggers(PreflightContext& context, const sql::Table& table, const std::string& label) {
-  if (table.triggers.empty() || table.blocks < kManyBlocks) return;
-  context.warn(label,
-               fmt::format("its triggers run for every row that the backfill writes: {}",
-                           fmt::join(table.triggers, ", ")),
-               "see that they are cheap and do nothing that a change of value should not");
 }
 
 void check_partitions(PreflightContext& context, const sql::Table& table,
@@ -98,7 +87,6 @@ void check_tables(PreflightContext& context, const Needs& needs) {
     if (!check_kind(context, *table, label)) continue;
     check_partitions(context, *table, label);
     check_publications(context, *table, rewritten, label);
-    if (rewritten) check_triggers(context, *table, label);
   }
 }
 
@@ -135,6 +123,7 @@ std::vector<Finding> preflight(const JobSpec& spec, const sql::Catalog& catalog,
   if (!check_privileges(context, needs)) return context.findings;
   check_throttle(context);
   check_tables(context, needs);
+  check_user_triggers(context, needs);
   for (const Operation* operation : operations()) operation->preflight(context);
   return context.findings;
 }

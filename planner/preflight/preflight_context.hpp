@@ -33,6 +33,9 @@ struct PreflightContext {
 bool check_privileges(PreflightContext& context, const Needs& needs);
 /// What the throttle is to watch can be seen, and its query runs.
 void check_throttle(PreflightContext& context);
+/// What the application's triggers would do for each row that is written, or what keeps the role
+/// from skipping them.
+void check_user_triggers(PreflightContext& context, const Needs& needs);
 
 /// What holds a relation name in a schema: "an index of table …", "another relation"; empty when
 /// it is free.

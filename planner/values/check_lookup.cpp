@@ -84,7 +84,7 @@ void check_lookup(const JobSpec& spec, const LookupSpec& lookup,
                   std::vector<SpecError>& errors) {
   const std::string key_type = common_key_type(lookup, users, errors);
   SpellingCheck keys(key_type);
-  LookupDefects defects(lookup_path(spec.file, lookup.file).string());
+  LookupDefects defects(beside_file(spec.file, lookup.file).string());
   for (std::size_t entry = 0; entry < lookup.entries.size(); ++entry) {
     keys.check(lookup, entry, key_type, defects);
     const std::string& value = lookup.entries[entry].second;

@@ -50,7 +50,7 @@ bool reads_from(std::string_view expression, const sql::QualifiedName& table) {
 void need_values(const PreflightContext& context, const std::vector<ValueWork>& values,
                  Needs& needs) {
   for (const ValueWork& work : values) {
-    needs.alter(*work.table, work.needs_value && !work.by_catalog);
+    needs.alter(*work.table, work.needs_value && !work.by_catalog, work.name);
     if (!work.needs_value || work.source == nullptr) continue;
     // The parent of a [[table]] is one of the job's tables itself.
     if (work.spec == nullptr && work.source->kind == SourceKind::kParent) {

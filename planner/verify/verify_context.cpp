@@ -15,13 +15,13 @@ constexpr int kExamples = 3;
 
 bool VerifyReport::passed() const noexcept {
   return std::all_of(checks.begin(), checks.end(),
-                     [](const VerifyCheck& check) { return check.passed; });
+                     [](const VerifyCheck& check) { return check.passed || check.skipped; });
 }
 
 void VerifyContext::expect(std::string object, std::string_view name, bool passed,
                            std::string message) {
-  report.checks.push_back(
-      {std::move(object), std::string(name), passed, passed ? std::string() : std::move(message)});
+  report.checks.push_back({std::move(object), std::string(name), passed,
+                           passed ? std::string() : std::move(message), false});
 }
 
 std::string qualified_column(std::string_view alias, std::string_view column) {

@@ -13,6 +13,8 @@ struct VerifyCheck {
   std::string name;    ///< stable kind: "no-null", "no-default", "not-null", "foreign-key", …
   bool passed = false;
   std::string message;  ///< what differs, with counts; empty when passed
+  /// Neither passed nor failed: it could not be tried, for the reason in `message`.
+  bool skipped = false;
 };
 
 struct VerifyReport {
@@ -24,6 +26,8 @@ struct VerifyReport {
     std::int64_t total = 0;
   };
   std::vector<TableCounts> counts;
+  std::vector<std::string> notes;  ///< worth knowing, neither good nor bad
+  /// Nothing failed.
   bool passed() const noexcept;
 };
 

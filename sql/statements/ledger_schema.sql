@@ -13,7 +13,9 @@ CREATE TABLE IF NOT EXISTS pgbackfill.job (
   created timestamptz NOT NULL DEFAULT now(),
   finished timestamptz,
   -- Why a run under way writes slower or not at all.
-  throttle text
+  throttle text,
+  -- Where the backup is that was made before it.
+  backup text
 );
 
 CREATE TABLE IF NOT EXISTS pgbackfill.step (

@@ -43,6 +43,7 @@ name = "items"
 value = { parent = "bookings", via = "booking_id" }
 )");
     spec.run.max_quarantined = max_quarantined;
+    spec.run.user_triggers = planner::UserTriggers::kFire;
     return spec;
   }
   std::string quarantine() {

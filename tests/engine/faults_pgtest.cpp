@@ -85,6 +85,8 @@ class Faults : public TrafficTest {
                         database()),
             "--batch-rows",
             "40",
+            "--user-triggers",
+            "fire",
             "--workers",
             "2",
             "--until",

@@ -239,6 +239,7 @@ name = "leads"
 value = { lookup = "team_orgs", key = "team_id" }
 )");
     spec.run.batch_rows = 5;
+    spec.run.user_triggers = planner::UserTriggers::kFire;
     spec.run.on_held_horizon = reaction;
     run_until(spec, Stage::kExpand);
     return spec;

@@ -13,6 +13,7 @@ namespace {
 
 using engine::RunOutcome;
 using planner::Stage;
+using planner::UserTriggers;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 
@@ -126,7 +127,8 @@ TEST_F(LiveValues, AnInputThatTheApplicationsTriggerSetsIsFollowedToo) {
   sql("CREATE FUNCTION reassign() RETURNS trigger LANGUAGE plpgsql AS "
       "$$ BEGIN IF NEW.note = 'reassign' THEN NEW.team_id := 7; END IF; RETURN NEW; END $$;"
       "CREATE TRIGGER reassign BEFORE UPDATE ON bookings FOR EACH ROW EXECUTE FUNCTION reassign()");
-  const auto spec = job(std::string(kTeamLookup) + kThreeLevels);
+  auto spec = job(std::string(kTeamLookup) + kThreeLevels);
+  spec.run.user_triggers = UserTriggers::kFire;
   run_until(spec, Stage::kBackfill);
   sql("UPDATE bookings SET note = 'reassign' WHERE booking_id = 1");
   EXPECT_EQ(count("SELECT count(*) FROM bookings WHERE booking_id = 1 AND team_id = 7"), 1);

@@ -347,17 +347,6 @@ TEST_F(PreflightTest, WarnsOfWhatMakesTheBackfillSlow) {
   expect_warning(findings(job_for("t")), "t.org_id", "ix_t_org_id");
 }
 
-TEST_F(PreflightTest, WarnsOfTriggersOnLargeTables) {
-  sql("CREATE TABLE t (id int, pad text); ALTER TABLE t ALTER pad SET STORAGE PLAIN;"
-      "INSERT INTO t SELECT i, repeat('x', 7000) FROM generate_series(1, 1100) i;"
-      "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
-      "CREATE TRIGGER touch BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION touch()");
-  EXPECT_THAT(findings(job_for("t")), IsEmpty());
-  JobSpec spec = job_for("t");
-  spec.run.method = MethodChoice::kCopy;
-  expect_warning(findings(spec), "t", "touch");
-}
-
 TEST_F(PreflightTest, WarnsOfPublications) {
   sql("CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION news FOR TABLE t");
   expect_warning(findings(job_for("t")), "t", "news");

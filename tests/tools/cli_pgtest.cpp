@@ -104,6 +104,31 @@ TEST_F(CliServerTest, VerifyBeforeTheJobFindsDifferences) {
   EXPECT_THAT(outcome.out, HasSubstr("FAILED bookings.org_id column"));
 }
 
+TEST_F(CliServerTest, AFinishedRunHandsOverToTheApplication) {
+  const Outcome half = on_file("run", {"--until", "expand"});
+  EXPECT_THAT(half.out, Not(HasSubstr("from now on")));
+  const Outcome outcome = on_file("run");
+  EXPECT_EQ(outcome.code, kExitDone) << outcome.err;
+  EXPECT_THAT(outcome.out,
+              AllOf(HasSubstr("from now on the application must see to it that\n  INSERT  says "
+                              "org_id"),
+                    HasSubstr(": bookings\n"), ::testing::EndsWith("done\n")));
+}
+
+TEST_F(CliServerTest, VerifyTriesOutTheIsolation) {
+  on_file("run");
+  const Outcome good = on_file("verify", {"--isolation"});
+  EXPECT_EQ(good.code, kExitDone) << good.out;
+  EXPECT_THAT(good.out,
+              HasSubstr("bookings: an INSERT without an organization is refused; a filter by one "
+                        "organization sees nothing of a second one\n"));
+  EXPECT_THAT(on_file("verify").out, Not(HasSubstr("isolation")));
+  sql("ALTER TABLE bookings ALTER org_id DROP NOT NULL");
+  const Outcome leak = on_file("verify", {"--isolation", "--format", "junit"});
+  EXPECT_EQ(leak.code, kExitDifferent);
+  EXPECT_THAT(leak.out, HasSubstr("name=\"isolation-insert\"><failure"));
+}
+
 TEST_F(CliServerTest, NamesThatTheDatabaseDoesNotHaveAreErrorsOfTheFile) {
   sql("DROP TABLE bookings");
   for (const char* command : {"plan", "run"}) {
