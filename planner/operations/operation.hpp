@@ -72,6 +72,10 @@ class Operation {
   virtual void plan(Stage stage, PlanContext& context) const {
     static_cast<void>(stage), static_cast<void>(context);
   }
+  /// Its steps of one stage that are to wait for those of every operation, appended likewise.
+  virtual void plan_last(Stage stage, PlanContext& context) const {
+    static_cast<void>(stage), static_cast<void>(context);
+  }
   /// The columns whose rows are to get a value.
   virtual void backfill(const PlanContext& context, BackfillDrafts& drafts) const {
     static_cast<void>(context), static_cast<void>(drafts);

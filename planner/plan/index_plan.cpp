@@ -17,7 +17,7 @@ std::string create_index(const IndexRequest& request, std::string_view manner,
 
 Step index_step(const IndexRequest& request, std::string_view what, std::string_view detail,
                 std::string title) {
-  Step step = make_step(Stage::kIndex, request.label, what, detail);
+  Step step = make_step(request.stage, request.label, what, detail);
   step.title = std::move(title);
   return step;
 }

@@ -102,6 +102,7 @@ Plan make_plan(const JobSpec& spec, const sql::Catalog& catalog, sql::Connection
     const auto at = static_cast<Stage>(stage);
     for (const Operation* operation : operations()) operation->plan(at, context);
     if (at == Stage::kBackfill) plan_backfill(context);
+    for (const Operation* operation : operations()) operation->plan_last(at, context);
   }
   analyze(context);
   check_ids(context.plan);

@@ -107,8 +107,15 @@ struct IndexRequest {
   bool unique = false;
   /// All that follows the table's name: "USING btree (…) WHERE …" or "(…)".
   std::string definition;
+  Stage stage = Stage::kIndex;
 };
 void add_index_steps(PlanContext& context, const IndexRequest& request);
+
+/// What makes an index like `index` with other columns in the place of some, as
+/// IndexRequest::definition has it.
+std::string index_definition(sql::Connection& connection, const sql::QualifiedName& index,
+                             const std::vector<std::string>& columns,
+                             const std::vector<std::string>& replacements);
 
 /// The backfill of every table that the operations drafted, in the order of their dependencies.
 void plan_backfill(PlanContext& context);

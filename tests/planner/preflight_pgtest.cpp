@@ -109,10 +109,11 @@ TEST_F(PreflightTest, FindsNothingWhereNothingIsWrong) {
   EXPECT_THAT(findings(job_for("t")), IsEmpty());
 }
 
-TEST_F(PreflightTest, RefusesConvert) {
+TEST_F(PreflightTest, LooksIntoColumnsThatAreToBeConverted) {
+  sql("CREATE TABLE owners (owner_id text PRIMARY KEY); INSERT INTO owners VALUES ('one')");
   JobSpec spec;
-  spec.of<ConvertSpec>() = {{{"organizations.org_id"}, "uuid", {}}};
-  expect_refusal(findings(spec), "organizations.org_id", "not carried out");
+  spec.of<ConvertSpec>() = {{{"owners.owner_id"}, "uuid", {}}};
+  expect_refusal(findings(spec), "owners.owner_id", "owner_id=one: 'one'");
 }
 
 TEST_F(PreflightTest, SpeaksOfTheSessionItFinds) {

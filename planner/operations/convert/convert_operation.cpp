@@ -1,11 +1,14 @@
 #include "planner/operations/convert/convert_operation.hpp"
 
+#include "planner/backfill/backfill_drafts.hpp"
+#include "planner/file/distinct.hpp"
 #include "planner/file/section_checks.hpp"
 #include "planner/file/toml_section.hpp"
 #include "planner/identity_lines.hpp"
-#include "planner/operations/convert/convert_spec.hpp"
+#include "planner/operations/convert/convert_checks.hpp"
+#include "planner/operations/convert/convert_plan.hpp"
 #include "planner/preflight/catalog_check.hpp"
-#include "planner/preflight/preflight_context.hpp"
+#include "planner/preflight/needs.hpp"
 #include "planner/spec_resolution.hpp"
 #include "planner/sql_type.hpp"
 
@@ -29,10 +32,9 @@ ConvertSpec read_convert(const TomlValue& value, std::vector<SpecError>& errors)
   }
   if (const TomlValue* type = section.find("type", TomlValue::Kind::kString)) {
     spec.type = type->text;
-    if (spec.type != "uuid") {
+    if (const std::string known = normalise_type(spec.type); known != "uuid" && known != "bigint") {
       section.report(type->position,
-                     fmt::format("\"type\" must be uuid, the only conversion there is, not \"{}\"",
-                                 spec.type));
+                     fmt::format("\"type\" must be uuid or bigint, not \"{}\"", spec.type));
     }
   }
   return spec;
@@ -50,14 +52,18 @@ void check_columns(CatalogCheck& check, const ConvertSpec& convert) {
   }
 }
 
-void refuse_all(PreflightContext& context) {
-  for (const ConvertSpec& convert : context.spec.of<ConvertSpec>()) {
-    context.refuse(fmt::format("{}", fmt::join(convert.columns, ", ")),
-                   "[[convert]] is read but not carried out by this version",
-                   fmt::format("convert the columns to {} first, and take the section out of the "
-                               "migration file",
-                               convert.type));
-  }
+Assignment shadow_assignment(const ConvertColumn& column) {
+  Assignment assignment;
+  assignment.column = column.shadow;
+  assignment.type = column.type;
+  assignment.resolve = ResolveKind::kServer;
+  assignment.input = column.column->name;
+  assignment.input_type = column.column->type;
+  assignment.expression = new_value(column, "t");
+  assignment.pending =
+      fmt::format("t.{} IS NOT NULL AND t.{} IS NULL", sql::quote_identifier(assignment.input),
+                  sql::quote_identifier(assignment.column));
+  return assignment;
 }
 
 class Convert : public Operation {
@@ -68,6 +74,17 @@ class Convert : public Operation {
     spec.of<ConvertSpec>().push_back(read_convert(value, errors));
   }
   bool asked(const JobSpec& spec) const override { return !spec.of<ConvertSpec>().empty(); }
+  void check_rules(const JobSpec& spec, std::vector<SpecError>& errors) const override {
+    std::map<std::pair<sql::QualifiedName, std::string>, Position> columns;
+    for (const ConvertSpec& convert : spec.of<ConvertSpec>()) {
+      for (const std::string& written : convert.columns) {
+        const auto reference = split_column(written);
+        if (!reference) continue;
+        add_distinct(columns, {resolve_name(reference->table, spec.schema), reference->column},
+                     "convert", written, convert.position, errors);
+      }
+    }
+  }
   void identify(const JobSpec& spec, IdentityLines& lines) const override {
     for (const ConvertSpec& convert : spec.of<ConvertSpec>()) {
       lines.line("convert {} = {}", fmt::join(convert.columns, ", "), convert.type);
@@ -89,7 +106,29 @@ class Convert : public Operation {
     }
     return std::nullopt;
   }
-  void preflight(PreflightContext& context) const override { refuse_all(context); }
+  void resolve(const JobSpec& spec, const sql::Catalog& catalog, Scope& scope) const override {
+    resolve_convert(spec, catalog, scope);
+  }
+  void need(const PreflightContext& context, Needs& needs) const override {
+    for (const ConvertColumn& column : context.scope.of<ConvertColumn>()) {
+      needs.alter(*column.table, true);
+    }
+  }
+  void preflight(PreflightContext& context) const override { check_convert(context); }
+  void plan(Stage stage, PlanContext& context) const override {
+    if (stage == Stage::kExpand) plan_convert_expand(context);
+    if (stage == Stage::kEnforce) plan_convert_enforce(context);
+    if (stage == Stage::kFinish) plan_convert_finish(context);
+  }
+  void plan_last(Stage stage, PlanContext& context) const override {
+    if (stage == Stage::kEnforce) plan_convert_swap(context);
+  }
+  void backfill(const PlanContext& context, BackfillDrafts& drafts) const override {
+    for (const ConvertColumn& column : context.scope.of<ConvertColumn>()) {
+      drafts.assign(*column.table, shadow_assignment(column), true);
+    }
+  }
+  void verify(VerifyContext& context) const override { verify_convert(context); }
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "planner/plan/step_builder.hpp"
 #include "planner/spec_resolution.hpp"
+#include "planner/sql_type.hpp"
 
 #include <fmt/format.h>
 
@@ -14,7 +15,11 @@ std::optional<std::string> FutureValues::rows(const ValueWork& work) {
   if (!value) return std::nullopt;
   std::string given = value->value;
   if (work.column != nullptr) {
-    const std::string own = "t." + quote_identifier(work.column->name);
+    std::string own = "t." + quote_identifier(work.column->name);
+    // One that the job is going to convert is of another type than the others still.
+    if (normalise_type(work.column->type) != context_.tenant_type) {
+      own += "::" + context_.tenant_type;
+    }
     given = work.needs_value ? fmt::format("COALESCE({}, {})", own, given) : own;
   }
   return fmt::format("(SELECT t.*, {} AS \"pgbackfill value\" FROM {} AS t{})", given,

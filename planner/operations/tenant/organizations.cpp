@@ -1,5 +1,6 @@
 #include "planner/operations/tenant/tenant_checks.hpp"
 #include "planner/plan/step_builder.hpp"
+#include "planner/sql_type.hpp"
 
 #include <fmt/format.h>
 
@@ -79,7 +80,14 @@ void look_for_organizations(PreflightContext& context) {
   std::vector<std::string> values;
   for (const auto& [value, place] : wanted) values.push_back(value);
   const std::string references = context.scope.references.quoted();
-  const std::string column = quote_identifier(context.spec.tenant->references_column);
+  std::string column = quote_identifier(context.spec.tenant->references_column);
+  const sql::Table* table = context.catalog.table(context.scope.references);
+  // It is of another type while the job has yet to convert it.
+  if (table != nullptr &&
+      normalise_type(column_type(*table, context.spec.tenant->references_column)) !=
+          context.tenant_type) {
+    column += "::" + context.tenant_type;
+  }
   const std::string label = context.scope.references.display(context.spec.schema);
   const sql::Result missing = context.connection.execute(
       fmt::format("SELECT v FROM unnest($1::text[]) AS v WHERE NOT EXISTS (SELECT FROM {0} AS r "
