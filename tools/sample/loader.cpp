@@ -95,6 +95,21 @@ BEGIN
 END $$)");
 }
 
+/// As the application was before its keys became uuids.
+void make_organizations_text(sql::Connection& connection) {
+  std::string drops;
+  std::string types = "ALTER TABLE organizations ALTER org_id TYPE varchar(36) USING org_id::text;";
+  std::string keys;
+  for (const std::string_view table :
+       {"organization_billing", "organization_usage_events", "memberships", "api_tokens"}) {
+    drops += fmt::format("ALTER TABLE {0} DROP CONSTRAINT {0}_org_id_fkey;", table);
+    types += fmt::format("ALTER TABLE {} ALTER org_id TYPE varchar(36) USING org_id::text;", table);
+    keys += fmt::format(
+        "ALTER TABLE {} ADD FOREIGN KEY (org_id) REFERENCES organizations (org_id);", table);
+  }
+  connection.execute(drops + types + keys);
+}
+
 }  // namespace
 
 LoadSummary load_sample(sql::Connection& connection, const LoadOptions& options) {
@@ -119,6 +134,7 @@ LoadSummary load_sample(sql::Connection& connection, const LoadOptions& options)
          fmt::format("{} rows written; keys, indexes and foreign keys follow", summary.rows));
   advance_sequences(connection);
   connection.execute(schema_after_data());
+  if (options.text_organizations) make_organizations_text(connection);
   transaction.commit();
   // So that autovacuum does not come to do it in the middle of what the sample is used for.
   connection.execute("VACUUM (ANALYZE)");

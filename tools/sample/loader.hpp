@@ -14,6 +14,8 @@ namespace pgbackfill::tools {
 struct LoadOptions {
   SampleOptions sample;
   bool schema_only = false;
+  /// Organizations are identified by a text, as before the playbook's step that makes it a uuid.
+  bool text_organizations = false;
   /// Fill only these and what they refer to; empty: all. The other tables stay empty.
   std::vector<std::string> tables;
   /// Receives a line about each thing that takes its time. May be empty.

@@ -28,6 +28,8 @@ void add_options(CLI::App& app, LoadOptions& load, std::string& dsn) {
                  "Rows of each of the nine large tables, instead of what the scale gives")
       ->check(CLI::Range(1, 2'000'000'000));
   app.add_option("--tables", load.tables, "Fill only these and what they refer to")->delimiter(',');
+  app.add_flag("--text-organizations", load.text_organizations,
+               "Identify organizations by a varchar(36) instead of a uuid");
   app.add_flag("--schema-only", load.schema_only, "Create the tables and leave them empty");
 }
 

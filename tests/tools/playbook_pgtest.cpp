@@ -1,0 +1,75 @@
+#include "tests/support/pg_fixture.hpp"
+#include "tests/support/run_program.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace pgbackfill::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// tools/migrations/playbook.toml: every operation in one job, on the sample database as it was
+/// before its organizations had uuids.
+class Playbook : public PgTest {
+ protected:
+  void SetUp() override {
+    PgTest::SetUp();
+    const ProgramOutcome sample = run_program(
+        PGBACKFILL_SAMPLE_BINARY, {"--dsn", dsn(), "--scale", "0.02", "--text-organizations"});
+    ASSERT_EQ(sample.exit_code, 0) << sample.err;
+  }
+
+  ProgramOutcome command(std::vector<std::string> args) {
+    args.insert(args.end(),
+                {"-c", PGBACKFILL_SOURCE_DIR "/tools/migrations/playbook.toml", "--dsn", dsn()});
+    return run_program(PGBACKFILL_EXECUTABLE, args);
+  }
+  std::int64_t count(const std::string& query) { return sql(query).integer(0, 0); }
+};
+
+TEST_F(Playbook, TakesTheDatabaseThroughEveryOperation) {
+  const std::int64_t administrators = count(
+      "SELECT count(*) FROM users WHERE role IN ('admin', 'manager') AND NOT EXISTS (SELECT "
+      "FROM memberships AS m WHERE m.user_id = users.user_id AND m.org_id = "
+      "'00000000-0000-0000-0000-000000000001')");
+  const std::int64_t memberships = count("SELECT count(*) FROM memberships");
+  const std::int64_t users = count("SELECT count(*) FROM users WHERE role = 'user'");
+  ASSERT_GT(administrators, 0);
+  ASSERT_GT(users, 0);
+  for (const std::string name : {"plan", "run", "verify"}) {
+    const ProgramOutcome outcome = command({name});
+    ASSERT_EQ(outcome.exit_code, 0) << name << "\n" << outcome.err << outcome.out;
+  }
+  EXPECT_EQ(count("SELECT count(*) FROM memberships"), memberships + administrators);
+  EXPECT_EQ(count("SELECT count(*) FROM users WHERE role = 'worker'"), users);
+  EXPECT_EQ(count("SELECT count(*) FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid "
+                  "WHERE a.attname = 'org_id' AND c.relkind = 'r' AND c.relnamespace = "
+                  "'public'::regnamespace AND (a.atttypid <> 'uuid'::regtype OR NOT a.attnotnull)"),
+            0);
+  EXPECT_EQ(count("SELECT count(*) FROM invoices WHERE org_id <> "
+                  "'00000000-0000-0000-0000-000000000001'"),
+            0);
+  EXPECT_EQ(count("SELECT count(*) FROM pg_indexes WHERE indexname IN ('uq_invoices_number', "
+                  "'uq_teams_name', 'uq_invoice_number_sequences_year')"),
+            0);
+  const ProgramOutcome again = command({"run"});
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_THAT(again.out + again.err, HasSubstr("nothing"));
+}
+
+TEST_F(Playbook, AKeyThatIsNoUuidStopsItBeforeAnythingIsTouched) {
+  sql("UPDATE organization_usage_events SET resource_id = 'x';"
+      "ALTER TABLE organization_billing DROP CONSTRAINT organization_billing_org_id_fkey;"
+      "INSERT INTO organization_billing (org_id) VALUES ('not-a-uuid')");
+  const ProgramOutcome outcome = command({"run"});
+  EXPECT_EQ(outcome.exit_code, 3) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("not-a-uuid"));
+  EXPECT_EQ(count("SELECT count(*) FROM pg_namespace WHERE nspname = 'pgbackfill'"), 0);
+}
+
+}  // namespace
+}  // namespace pgbackfill::test
