@@ -69,7 +69,7 @@ void back_up(const planner::JobSpec& spec, sql::Connection& connection, std::str
              const StopSignal& stop, const LogSink& log) {
   if (!backup.empty()) return;
   if (!spec.backup) {
-    log(LogLevel::kInfo, "there is no [backup] in the migration file: none is made");
+    if (log) log(LogLevel::kInfo, "there is no [backup] in the migration file: none is made");
     return;
   }
   const auto made = make_backup(spec, connection, stop, log);
