@@ -123,6 +123,7 @@ struct Parser {
                     "try out besides, in a transaction that is rolled back, that organizations "
                     "stay apart");
     add_format(verify, line, {"text", "json", "junit"});
+    add_export();
   }
 
   /// The one command that makes a migration file instead of reading one.
@@ -130,14 +131,32 @@ struct Parser {
     CLI::App& init = *app.add_subcommand("init", "Propose a migration file for a database");
     init.callback([this] { command = init_command; });
     init.add_option("--dsn", line.dsn, "connection string; else PG* variables")->type_name("DSN");
-    init.add_option("-o,--output", line.output, "write it there instead of to standard output")
-        ->type_name("FILE");
+    add_output(init);
     init.add_option("--tenant", line.init.tenant,
                     "table and column of the organizations; looked for when not given")
         ->type_name("TABLE(COLUMN)");
     init.add_option("--column", line.init.column, "column that the tables are to get")
         ->capture_default_str();
     init.add_option("--schema", line.init.schema, "schema of the tables")->capture_default_str();
+  }
+
+  void add_output(CLI::App& subcommand) {
+    subcommand
+        .add_option("-o,--output", line.output, "write it there instead of to standard output")
+        ->type_name("FILE");
+  }
+
+  void add_export() {
+    CLI::App& group = *app.add_subcommand("export", "Write what the job does for another tool");
+    group.require_subcommand(1);
+    CLI::App& alembic = *group.add_subcommand(
+        "alembic", "As an Alembic revision, which brings a clean database to the same schema");
+    alembic.callback([this] { command = export_alembic_command; });
+    add_common(alembic, line, true);
+    alembic.add_option("--revision", line.revision, "id of the revision")->required();
+    alembic.add_option("--down-revision", line.down_revision, "the one before it, or base")
+        ->required();
+    add_output(alembic);
   }
 
   CLI::App& add(const std::string& name, const std::string& description, Command chosen,

@@ -30,13 +30,15 @@ struct CommandLine {
   bool watch = false;
   bool isolation = false;
   std::optional<planner::Stage> until;
-  bool join = false;     ///< share a job that another process coordinates
-  bool promote = false;  ///< take its coordinator's place when that is gone
+  bool join = false;                 ///< share a job that another process coordinates
+  bool promote = false;              ///< take its coordinator's place when that is gone
   std::optional<planner::Stage> to;  ///< rollback: the last stage that stays done
   bool yes = false;                  ///< rollback: what will be lost is agreed to
   RunFlags run;
-  std::string output;          ///< -o; empty: standard output
+  std::string output;  ///< -o; empty: standard output
   planner::InitRequest init;
+  std::string revision;       ///< export alembic
+  std::string down_revision;  ///< the one before it
 };
 
 /// What a subcommand works with besides its command line.
@@ -49,6 +51,7 @@ struct CommandContext {
 
 // The subcommands. Each returns an exit code or throws planner::SpecErrors, engine::Refused,
 // sql::Error or another std::exception, which run_cli() turns into messages and exit codes.
+int export_alembic_command(const CommandLine& line, CommandContext& context);
 int plan_command(const CommandLine& line, CommandContext& context);
 int rollback_command(const CommandLine& line, CommandContext& context);
 int run_command(const CommandLine& line, CommandContext& context);

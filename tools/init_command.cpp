@@ -3,36 +3,11 @@
 #include "sql/catalog.hpp"
 #include "tools/cli.hpp"
 #include "tools/commands.hpp"
+#include "tools/new_file.hpp"
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-
 namespace pgbackfill::tools {
-namespace {
-
-/// A file of the operator's is never overwritten.
-int write_new_file(const std::string& path, const std::string& text, Console& console) {
-  if (std::filesystem::exists(path)) {
-    console.line(fmt::format("pgbackfill: {} exists; give -o another name, or remove it", path));
-    return kExitUsage;
-  }
-  std::ofstream file(path);
-  file << text;
-  file.close();
-  if (!file) {
-    console.line(fmt::format("pgbackfill: cannot write {}: {}", path, std::strerror(errno)));
-    return kExitFailed;
-  }
-  console.line(fmt::format("wrote {}; look through it, then: pgbackfill plan -c {}", path, path));
-  return kExitDone;
-}
-
-}  // namespace
-
 int init_command(const CommandLine& line, CommandContext& context) {
   context.dsn = line.dsn.value_or("");
   sql::Connection connection =
@@ -45,7 +20,11 @@ int init_command(const CommandLine& line, CommandContext& context) {
     context.console.line(fmt::format("pgbackfill: {}", error.what()));
     return kExitUsage;
   }
-  if (!line.output.empty()) return write_new_file(line.output, text, context.console);
+  if (!line.output.empty()) {
+    return write_new_file(line.output, text,
+                          fmt::format("look through it, then: pgbackfill plan -c {}", line.output),
+                          context.console);
+  }
   context.out << text;
   return kExitDone;
 }

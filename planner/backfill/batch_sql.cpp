@@ -256,6 +256,8 @@ std::string write_computed_keys(const TableBackfill& table, const Bounds& bounds
   return with_ledger(table, computed_update(table, within(table, bounds, after_lower)));
 }
 
+std::string update_all(const TableBackfill& table) { return computed_update(table, "true"); }
+
 std::vector<std::string> batch_statements(const TableBackfill& table) {
   std::vector<std::string> statements;
   if (table.method != Method::kUpdate) {

@@ -58,6 +58,9 @@ std::string write_computed_blocks(const TableBackfill& table);
 std::string write_moving(const TableBackfill& table);
 std::string write_computed_keys(const TableBackfill& table, const Bounds& bounds, bool after_lower);
 
+/// Every row that needs a column and whose value the server can tell, at once.
+std::string update_all(const TableBackfill& table);
+
 /// What a batch sends, in order, for people to read in the plan: the statements above, the one for
 /// late sweeps last.
 std::vector<std::string> batch_statements(const TableBackfill& table);

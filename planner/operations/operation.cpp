@@ -1,5 +1,6 @@
 #include "planner/operations/operation.hpp"
 
+#include "planner/operations/alembic/alembic_operation.hpp"
 #include "planner/operations/column/column_operation.hpp"
 #include "planner/operations/convert/convert_operation.hpp"
 #include "planner/operations/ensure/ensure_operation.hpp"
@@ -12,8 +13,8 @@ namespace {
 
 std::vector<const Operation*>& list() {
   static std::vector<const Operation*> operations{
-      &ensure_operation(), &convert_operation(), &tenant_operation(),
-      &enum_operation(),   &unique_operation(),  &column_operation(),
+      &ensure_operation(), &convert_operation(), &tenant_operation(),  &enum_operation(),
+      &unique_operation(), &column_operation(),  &alembic_operation(),
   };
   return operations;
 }

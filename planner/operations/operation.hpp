@@ -81,6 +81,9 @@ class Operation {
     static_cast<void>(context), static_cast<void>(drafts);
   }
 
+  /// Its steps behind all others of the plan.
+  virtual void conclude(PlanContext& context) const { static_cast<void>(context); }
+
   /// Compares the database with what was asked for.
   virtual void verify(VerifyContext& context) const { static_cast<void>(context); }
 };

@@ -105,6 +105,7 @@ Plan make_plan(const JobSpec& spec, const sql::Catalog& catalog, sql::Connection
     for (const Operation* operation : operations()) operation->plan_last(at, context);
   }
   analyze(context);
+  for (const Operation* operation : operations()) operation->conclude(context);
   check_ids(context.plan);
   return std::move(context.plan);
 }

@@ -1,0 +1,43 @@
+#include "engine/engine.hpp"
+#include "planner/export/alembic_revision.hpp"
+#include "planner/file/migration_file.hpp"
+#include "tools/cli.hpp"
+#include "tools/commands.hpp"
+#include "tools/job_plan.hpp"
+#include "tools/new_file.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <optional>
+
+namespace pgbackfill::tools {
+
+int export_alembic_command(const CommandLine& line, CommandContext& context) {
+  planner::JobSpec spec = planner::read_migration_file(line.config);
+  // Nobody else writes where the revision runs, and its few rows may fire every trigger.
+  spec.run.online = false;
+  spec.run.user_triggers = planner::UserTriggers::kFire;
+  context.dsn = choose_dsn(line, spec);
+  sql::Connection connection = engine::connect(context.dsn, spec.schema, context.console.sink());
+  report_findings(planner::check_server(connection.server_version()), context.console);
+  std::optional<planner::Plan> plan = stored_plan(spec, connection, context.console);
+  if (!plan) plan = new_plan(spec, connection, context.console);
+  const planner::EndState state = planner::end_state(*plan, spec);
+  if (state.upgrade.empty()) {
+    throw engine::Refused(
+        "there is nothing to export: this database is as the migration file asks for, and holds no "
+        "ledger of how it came there; give --dsn one from before the job");
+  }
+  const std::string text = planner::alembic_revision(
+      {line.revision, line.down_revision, std::filesystem::path(line.config).filename()}, state);
+  if (line.output.empty()) {
+    context.out << text;
+    return kExitDone;
+  }
+  return write_new_file(line.output, text,
+                        "try it on a clean database: alembic upgrade " + line.revision,
+                        context.console);
+}
+
+}  // namespace pgbackfill::tools
