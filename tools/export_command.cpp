@@ -15,8 +15,7 @@ namespace pgbackfill::tools {
 
 int export_alembic_command(const CommandLine& line, CommandContext& context) {
   planner::JobSpec spec = planner::read_migration_file(line.config);
-  // Nobody else writes where the revision runs, and its few rows may fire every trigger.
-  spec.run.online = false;
+  // The revision's few rows may fire every trigger.
   spec.run.user_triggers = planner::UserTriggers::kFire;
   context.dsn = choose_dsn(line, spec);
   sql::Connection connection = engine::connect(context.dsn, spec.schema, context.console.sink());

@@ -90,8 +90,8 @@ bool renamed_later(const Step& step, const std::vector<std::string>& statements)
 
 /// The step's probe holds at the end of the job, not only right after the step.
 bool lasts(const Step& step, const std::vector<std::string>& statements) {
-  static constexpr std::array<std::string_view, 3> kPassing{
-      ":set-default:", ":drop-default:", ":create-type"};
+  static constexpr std::array<std::string_view, 4> kPassing{
+      ":drop-lookup", ":set-default:", ":drop-default:", ":create-type"};
   if (step.probe.empty() || step.stage == Stage::kEnsure || step.stage == Stage::kBackfill) {
     return false;
   }
