@@ -1,6 +1,7 @@
 #include "engine/engine.hpp"
 #include "planner/export/alembic_revision.hpp"
 #include "planner/file/migration_file.hpp"
+#include "sql/catalog.hpp"
 #include "tools/cli.hpp"
 #include "tools/commands.hpp"
 #include "tools/job_plan.hpp"
@@ -12,6 +13,18 @@
 #include <optional>
 
 namespace pgbackfill::tools {
+namespace {
+
+/// What is true before the job already cannot tell that the job has been done.
+void check_guard(planner::EndState& state, sql::Connection& connection) {
+  bool told = false;
+  for (const std::string& probe : state.done) {
+    told = told || !connection.execute(probe).boolean(0, 0);
+  }
+  if (!told) state.done.clear();
+}
+
+}  // namespace
 
 int export_alembic_command(const CommandLine& line, CommandContext& context) {
   planner::JobSpec spec = planner::read_migration_file(line.config);
@@ -21,8 +34,11 @@ int export_alembic_command(const CommandLine& line, CommandContext& context) {
   sql::Connection connection = engine::connect(context.dsn, spec.schema, context.console.sink());
   report_findings(planner::check_server(connection.server_version()), context.console);
   std::optional<planner::Plan> plan = stored_plan(spec, connection, context.console);
-  if (!plan) plan = new_plan(spec, connection, context.console);
-  const planner::EndState state = planner::end_state(*plan, spec);
+  const bool is_new = !plan;
+  if (is_new) plan = new_plan(spec, connection, context.console);
+  const sql::Catalog catalog = sql::read_catalog(connection);
+  planner::EndState state = planner::end_state(*plan, spec, catalog);
+  if (is_new) check_guard(state, connection);
   if (state.upgrade.empty()) {
     throw engine::Refused(
         "there is nothing to export: this database is as the migration file asks for, and holds no "

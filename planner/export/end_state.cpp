@@ -83,6 +83,8 @@ bool renamed_later(const Step& step, const std::vector<std::string>& statements)
   const std::string name = sql::quote_identifier(step.id.substr(step.id.rfind(':') + 1));
   return std::any_of(statements.begin(), statements.end(), [&](const std::string& statement) {
     return statement.find(" RENAME COLUMN " + name + " TO ") != std::string::npos ||
+           statement.ends_with(" USING INDEX " + name) ||
+           (statement.starts_with("DROP INDEX ") && statement.ends_with("." + name)) ||
            statement.ends_with("." + name + " RENAME TO " +
                                statement.substr(statement.rfind(' ') + 1));
   });
@@ -90,8 +92,9 @@ bool renamed_later(const Step& step, const std::vector<std::string>& statements)
 
 /// The step's probe holds at the end of the job, not only right after the step.
 bool lasts(const Step& step, const std::vector<std::string>& statements) {
-  static constexpr std::array<std::string_view, 4> kPassing{
-      ":drop-lookup", ":set-default:", ":drop-default:", ":create-type"};
+  static constexpr std::array<std::string_view, 6> kPassing{
+      ":convert-key:", ":validate-convert-key:", ":drop-lookup",
+      ":set-default:", ":drop-default:",         ":create-type"};
   if (step.probe.empty() || step.stage == Stage::kEnsure || step.stage == Stage::kBackfill) {
     return false;
   }
@@ -100,6 +103,8 @@ bool lasts(const Step& step, const std::vector<std::string>& statements) {
   if (step.kind == StepKind::kLookup || step.id.find(":fill-on-update:") != std::string::npos) {
     return false;
   }
+  // Indexes that are built before the index stage belong to columns that make place for others.
+  if (step.stage == Stage::kEnforce && step.id.find(":create") != std::string::npos) return false;
   return std::none_of(kPassing.begin(), kPassing.end(),
                       [&](auto what) { return step.id.find(what) != std::string::npos; }) &&
          !renamed_later(step, statements);
@@ -113,6 +118,23 @@ std::string has_labels(const EnumTarget& target) {
       "WHERE enumtypid = to_regtype({})) = ARRAY[{}]::text[], false)",
       target.ordered ? "enumsortorder" : "enumlabel::text COLLATE \"C\"",
       quote_literal(target.type.quoted()), literal_list(labels));
+}
+
+/// Columns that change their type under their own name.
+void add_final_types(const JobSpec& spec, const sql::Catalog& catalog,
+                     std::vector<std::string>& done) {
+  for (const sql::Table& table : catalog.tables) {
+    for (const sql::Column& column : table.columns) {
+      for (const Operation* operation : operations()) {
+        const auto type = operation->final_type(spec, table, column);
+        if (!type) continue;
+        done.push_back(fmt::format(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = to_regclass({}) "
+            "AND attname = {} AND atttypid = to_regtype({}))",
+            quote_literal(table.name.quoted()), quote_literal(column.name), quote_literal(*type)));
+      }
+    }
+  }
 }
 
 /// The job's expressions find their names by its schema; what follows in the same transaction
@@ -130,7 +152,7 @@ void with_search_path(const std::string& schema, std::vector<std::string>& state
 
 }  // namespace
 
-EndState end_state(const Plan& plan, const JobSpec& spec) {
+EndState end_state(const Plan& plan, const JobSpec& spec, const sql::Catalog& catalog) {
   const PlainSql plain(plan);
   EndState state;
   std::vector<const Step*> steps;
@@ -148,6 +170,7 @@ EndState end_state(const Plan& plan, const JobSpec& spec) {
   for (const Step* step : steps) {
     if (lasts(*step, state.upgrade)) state.done.push_back(step->probe);
   }
+  add_final_types(spec, catalog, state.done);
   for (const EnumTarget& target : plan.enums) state.done.push_back(has_labels(target));
   // Else a constraint that is checked at the end of the transaction keeps a table that was
   // written from being altered.

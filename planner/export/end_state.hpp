@@ -2,6 +2,7 @@
 
 #include "planner/job_spec.hpp"
 #include "planner/plan/plan.hpp"
+#include "sql/catalog.hpp"
 
 #include <string>
 #include <vector>
@@ -20,6 +21,6 @@ struct EndState {
 
 /// `plan` may be of either form (online or not), new or as the ledger keeps it; the entries of
 /// its lookups are those of `spec`.
-EndState end_state(const Plan& plan, const JobSpec& spec);
+EndState end_state(const Plan& plan, const JobSpec& spec, const sql::Catalog& catalog);
 
 }  // namespace pgbackfill::planner

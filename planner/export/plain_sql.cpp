@@ -3,7 +3,6 @@
 #include "planner/plan/step_builder.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <optional>
 
@@ -27,29 +26,27 @@ std::size_t find_name(std::string_view text, std::string_view name, std::size_t 
   return std::string_view::npos;
 }
 
-/// Where a helper is first named. Their kinds are listed so that a text which merely mentions the
-/// schema is not taken for one.
+/// Where a helper is first named. Plans write names of the ledger's schema in quotes, as hardly
+/// any other text does; those of its own tables bare.
 std::optional<std::size_t> helper_at(std::string_view text) {
-  static constexpr std::array<std::string_view, 5> kKinds{"fill", "follow_", "sync_", "return_",
-                                                          "ensured"};
-  const std::string bare = std::string(kLedgerSchema) + ".";
-  const std::string quoted = sql::quote_identifier(kLedgerSchema) + ".";
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    std::string_view rest = text.substr(at);
-    if (rest.starts_with(quoted)) {
-      rest.remove_prefix(quoted.size());
-    } else if (rest.starts_with(bare) && (at == 0 || !is_word(text[at - 1]))) {
-      rest.remove_prefix(bare.size());
-    } else {
-      continue;
-    }
-    if (rest.starts_with('"')) rest.remove_prefix(1);
-    if (std::any_of(kKinds.begin(), kKinds.end(),
-                    [&](std::string_view kind) { return rest.starts_with(kind); })) {
-      return at;
-    }
+  static const std::string quoted = sql::quote_identifier(kLedgerSchema) + ".";
+  for (std::size_t at = text.find(quoted); at != std::string_view::npos;
+       at = text.find(quoted, at + 1)) {
+    if (!text.substr(at + quoted.size()).starts_with("\"lookup_")) return at;
+  }
+  for (const std::string_view table : {"pgbackfill.fill", "pgbackfill.ensured"}) {
+    const std::size_t at = find_name(text, table);
+    if (at != std::string_view::npos) return at;
   }
   return std::nullopt;
+}
+
+/// Of a trigger whose function is a helper.
+bool concerns_trigger(std::string_view statement) {
+  return (statement.starts_with("DROP TRIGGER ") ||
+          (statement.starts_with("ALTER TABLE ") &&
+           statement.find(" TRIGGER ") != std::string_view::npos)) &&
+         statement.find("zzz_pgbackfill_") != std::string_view::npos;
 }
 
 /// The INSERT alone, of one that notes in the ledger what it inserted.
@@ -92,7 +89,7 @@ bool PlainSql::names_lookup(std::string_view statement) const {
 void PlainSql::add(std::string statement, std::vector<std::string>& statements) const {
   if (auto insert = without_note(statement)) statement = *std::move(insert);
   if (statement.starts_with("ANALYZE ")) return;
-  if (statement.starts_with(R"(DROP TRIGGER IF EXISTS "zzz_pgbackfill_)")) return;
+  if (concerns_trigger(statement)) return;
   if (const auto helper = helper_at(statement)) {
     // An ALTER TABLE whose last action is a default by way of a helper.
     const std::size_t action = statement.rfind(", ALTER COLUMN ", *helper);

@@ -1,3 +1,4 @@
+#include "planner/file/migration_file.hpp"
 #include "tests/engine/job_fixture.hpp"
 #include "tests/support/run_program.hpp"
 #include "tools/cli.hpp"
@@ -270,6 +271,23 @@ TEST_F(Alembic, RefusesToGoBackFromWhatPostgresqlCannotTakeBack) {
   EXPECT_NE(back.exit_code, 0);
   EXPECT_THAT(back.err, HasSubstr("PostgreSQL cannot drop a label from an enum"));
   EXPECT_EQ(value("SELECT version_num FROM alembic_version"), "0002");
+}
+
+TEST_F(Alembic, ChangesTypesOnceAndRefusesToTakeThemBack) {
+  copy_clean();
+  const auto spec = planner::read_migration_file(
+      write_file("job.toml",
+                 "version = 1\n[[convert]]\ntype = \"bigint\"\n"
+                 "columns = [\"users.user_id\", \"notes.user_id\"]\n"));
+  export_revision();
+  ASSERT_EQ(run(spec).outcome, RunOutcome::kDone);
+  const std::string done = schema(dsn());
+  ASSERT_NO_FATAL_FAILURE(alembic(clean(), {"upgrade", "head"}));
+  EXPECT_EQ(schema(clean()), done);
+  EXPECT_EQ(rows(clean()), rows(dsn()));
+  ASSERT_NO_FATAL_FAILURE(alembic(dsn(), {"upgrade", "head"}));
+  EXPECT_EQ(schema(dsn()), done);
+  EXPECT_NE(try_alembic(clean(), {"downgrade", "0001"}).exit_code, 0);
 }
 
 TEST_F(Alembic, RevisionIsExpectedStampedVerifiedAndTakenBack) {
