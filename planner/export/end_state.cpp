@@ -78,15 +78,14 @@ void add_back(const Step& step, const JobSpec& spec, const PlainSql& plain,
   }
 }
 
-/// The step's object has another name in the end: it is a shadow that takes the old one's place.
-bool renamed_later(const Step& step, const std::vector<std::string>& statements) {
+/// The step's object is not there by its name in the end: it takes another's place, or is gone.
+bool passes_away(const Step& step, const std::vector<std::string>& statements) {
   const std::string name = sql::quote_identifier(step.id.substr(step.id.rfind(':') + 1));
   return std::any_of(statements.begin(), statements.end(), [&](const std::string& statement) {
     return statement.find(" RENAME COLUMN " + name + " TO ") != std::string::npos ||
            statement.ends_with(" USING INDEX " + name) ||
            (statement.starts_with("DROP INDEX ") && statement.ends_with("." + name)) ||
-           statement.ends_with("." + name + " RENAME TO " +
-                               statement.substr(statement.rfind(' ') + 1));
+           statement.find("." + name + " RENAME TO ") != std::string::npos;
   });
 }
 
@@ -99,7 +98,7 @@ bool lasts(const Step& step, const std::vector<std::string>& statements) {
     return false;
   }
   // Triggers, lookups and what else is gone in the end.
-  if (names_helper(step.probe) || step.id.find("trigger") != std::string::npos) return false;
+  if (names_helper(step.probe) || step.id.find("-trigger") != std::string::npos) return false;
   if (step.kind == StepKind::kLookup || step.id.find(":fill-on-update:") != std::string::npos) {
     return false;
   }
@@ -107,7 +106,7 @@ bool lasts(const Step& step, const std::vector<std::string>& statements) {
   if (step.stage == Stage::kEnforce && step.id.find(":create") != std::string::npos) return false;
   return std::none_of(kPassing.begin(), kPassing.end(),
                       [&](auto what) { return step.id.find(what) != std::string::npos; }) &&
-         !renamed_later(step, statements);
+         !passes_away(step, statements);
 }
 
 std::string has_labels(const EnumTarget& target) {
