@@ -50,6 +50,7 @@ struct CommandContext {
 // The subcommands. Each returns an exit code or throws planner::SpecErrors, engine::Refused,
 // sql::Error or another std::exception, which run_cli() turns into messages and exit codes.
 int plan_command(const CommandLine& line, CommandContext& context);
+int report_command(const CommandLine& line, CommandContext& context);
 int rollback_command(const CommandLine& line, CommandContext& context);
 int run_command(const CommandLine& line, CommandContext& context);
 int status_command(const CommandLine& line, CommandContext& context);
