@@ -30,7 +30,8 @@ void Sampler::look() {
 }
 
 void Sampler::end() {
-  if (kept_) write(board_.snapshot());
+  const ProgressSnapshot now = board_.snapshot();
+  if (kept_ && now.rows != rows_) write(now);
 }
 
 void Sampler::write(const ProgressSnapshot& now) {

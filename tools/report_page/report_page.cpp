@@ -23,7 +23,7 @@ constexpr std::string_view kStyle = R"css(
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ed; --dim: #9aa4b0; --paper: #14171b;
   --rule: #363d46; --one: #6cabff; --two: #f0914a; --shade: #8a6d1a66; --bad: #ff7b72;
   --good: #56d364; } }
-body { margin: 2rem auto; padding: 0 1rem; max-width: 62rem; color: var(--ink);
+body { margin: 2rem auto; padding: 0 1rem; max-width: 72rem; color: var(--ink);
   background: var(--paper); font: 15px/1.45 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; margin: 0 0 1rem; }
 h2 { font-size: 1.1rem; margin: 2rem 0 .6rem; border-bottom: 1px solid var(--rule); }
@@ -33,7 +33,7 @@ th, td { text-align: left; vertical-align: top; padding: .2rem .8rem .2rem 0;
   border-bottom: 1px solid var(--rule); overflow-wrap: anywhere; min-width: 2.2rem; }
 th { color: var(--dim); font-weight: 600; white-space: nowrap; }
 th.n, td.n { text-align: right; white-space: nowrap; overflow-wrap: normal; }
-.head th { text-align: left; }
+td:first-child { min-width: 8rem; }
 figure { margin: 0 0 1rem; break-inside: avoid; }
 figcaption { color: var(--dim); margin: .4rem 0 .1rem; }
 svg { width: 100%; height: auto; max-width: 52rem; font: 11px system-ui, sans-serif; }
@@ -136,8 +136,7 @@ std::string stages_section(const JobState& state) {
 
 std::string size_text(std::optional<std::int64_t> before, std::optional<std::int64_t> after) {
   if (!before || !after) return "-";
-  return fmt::format("{} → {} ({})", bytes_text(*before), bytes_text(*after),
-                     growth_text(before, after));
+  return fmt::format("{} ({})", bytes_text(*after), growth_text(before, after));
 }
 
 std::string tables_section(const JobState& state) {
