@@ -73,6 +73,32 @@ void ProgressBoard::batch(std::string_view step_id, std::int64_t rows) {
   if (TableProgress* table = find(step_id)) table->rows += rows;
 }
 
+void ProgressBoard::batch_took(std::chrono::microseconds time) {
+  const double milliseconds = static_cast<double>(time.count()) / 1e3;
+  const MutexLock lock(mutex_);
+  if (batch_times_.size() < kBatchTimes) {
+    batch_times_.push_back(milliseconds);
+  } else {
+    batch_times_[next_time_++ % kBatchTimes] = milliseconds;
+  }
+}
+
+std::optional<BatchTimes> ProgressBoard::take_batch_times() {
+  std::vector<double> times;
+  {
+    const MutexLock lock(mutex_);
+    times.swap(batch_times_);
+    next_time_ = 0;
+  }
+  if (times.empty()) return std::nullopt;
+  std::sort(times.begin(), times.end());
+  // The least time that so many of a hundred batches did not exceed.
+  const auto percentile = [&](std::size_t percent) {
+    return times[(times.size() * percent + 99) / 100 - 1];
+  };
+  return BatchTimes{percentile(50), percentile(95)};
+}
+
 void ProgressBoard::range_done(std::string_view step_id) {
   const MutexLock lock(mutex_);
   if (TableProgress* table = find(step_id)) ++table->ranges_done;

@@ -3,7 +3,9 @@
 #include "engine/mutex.hpp"
 #include "planner/plan/plan.hpp"
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +36,12 @@ struct ProgressSnapshot {
   double throttled = 0;  ///< seconds that a writer has held back, on average
 };
 
+/// Milliseconds that batches took: their median and 95th percentile.
+struct BatchTimes {
+  double p50 = 0;
+  double p95 = 0;
+};
+
 /// Where the engine says how far it is and whoever displays it looks. Thread-safe.
 class ProgressBoard {
  public:
@@ -47,6 +55,9 @@ class ProgressBoard {
   void round_started(std::string_view step_id, int round, std::int64_t ranges,
                      std::int64_t ranges_done);
   void batch(std::string_view step_id, std::int64_t rows);
+  void batch_took(std::chrono::microseconds time);
+  /// Of the batches since the last call (the newest kBatchTimes of them); nullopt: none.
+  std::optional<BatchTimes> take_batch_times();
   void range_done(std::string_view step_id);
   /// What the ledger counts, other processes' work included.
   void counted(std::string_view step_id, std::int64_t rows, std::int64_t ranges_done);
@@ -54,10 +65,14 @@ class ProgressBoard {
   void throttle(const std::string& reason);
   void throttled(double seconds);
 
+  static constexpr std::size_t kBatchTimes = 1024;
+
  private:
   TableProgress* find(std::string_view step_id);  // REQUIRES: mutex_ held
   mutable Mutex mutex_;
-  ProgressSnapshot state_;  // guarded by mutex_
+  ProgressSnapshot state_;           // guarded by mutex_
+  std::vector<double> batch_times_;  // milliseconds; a ring once full; guarded by mutex_
+  std::size_t next_time_ = 0;        // guarded by mutex_
 };
 
 }  // namespace pgbackfill::engine

@@ -117,6 +117,14 @@ struct Parser {
     CLI::App& status = add("status", "Show how far the migration is", status_command, false);
     status.add_flag("--watch", line.watch, "redraw every second until it is finished");
     add_format(status, line, {"text", "json"});
+    CLI::App& report =
+        add("report", "Write the newest job down as one HTML page", report_command, false);
+    report
+        .add_option("-o,--output", line.output,
+                    "where to; an earlier report there is overwritten. With -c the page says what "
+                    "verify finds, too")
+        ->type_name("FILE")
+        ->required();
     CLI::App& verify =
         add("verify", "Compare the database with what the file asks for", verify_command, true);
     verify.add_flag("--isolation", line.isolation,

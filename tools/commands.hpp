@@ -53,6 +53,7 @@ struct CommandContext {
 // sql::Error or another std::exception, which run_cli() turns into messages and exit codes.
 int export_alembic_command(const CommandLine& line, CommandContext& context);
 int plan_command(const CommandLine& line, CommandContext& context);
+int report_command(const CommandLine& line, CommandContext& context);
 int rollback_command(const CommandLine& line, CommandContext& context);
 int run_command(const CommandLine& line, CommandContext& context);
 int status_command(const CommandLine& line, CommandContext& context);

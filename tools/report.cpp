@@ -1,6 +1,7 @@
 #include "tools/report.hpp"
 
 #include "engine/fill_gate.hpp"
+#include "tools/job_figures.hpp"
 #include "tools/number_text.hpp"
 #include "tools/stage_times.hpp"
 
@@ -16,13 +17,6 @@ namespace {
 
 constexpr int kEvents = 5;
 constexpr std::size_t kHolders = 3;
-
-const engine::StepRecord* find_step(const JobState& state, std::string_view step_id) {
-  const auto found =
-      std::find_if(state.steps.begin(), state.steps.end(),
-                   [&](const engine::StepRecord& step) { return step.step_id == step_id; });
-  return found == state.steps.end() ? nullptr : &*found;
-}
 
 bool step_done(const engine::StepRecord* step) { return step != nullptr && step->state == "done"; }
 
@@ -55,13 +49,6 @@ std::string columns(const std::vector<std::vector<std::string>>& rows, std::size
   return text;
 }
 
-std::int64_t wal_of(const JobState& state, planner::Stage stage) {
-  const auto found = std::find_if(
-      state.stage_wal.begin(), state.stage_wal.end(),
-      [&](const engine::StageWal& wal) { return wal.stage == planner::to_string(stage); });
-  return found == state.stage_wal.end() ? 0 : found->bytes;
-}
-
 std::string stage_table(const JobState& state) {
   std::vector<std::vector<std::string>> rows{{"stage", "state", "steps", "time", "WAL"}};
   for (const StageSummary& stage : summarise_stages(state.steps)) {
@@ -72,25 +59,6 @@ std::string stage_table(const JobState& state) {
                     begun ? duration_text(stage.seconds) : "-", wal > 0 ? bytes_text(wal) : "-"});
   }
   return columns(rows, 2);
-}
-
-/// Share of the rows that stayed in their page.
-std::string hot_text(const std::optional<std::int64_t>& hot, std::int64_t rows) {
-  if (!hot || rows == 0) return "-";
-  return fmt::format("{:.1f}%", percent_of(static_cast<double>(*hot), static_cast<double>(rows)));
-}
-
-std::string growth_text(std::optional<std::int64_t> before, std::optional<std::int64_t> after) {
-  if (!before || !after || *before == 0) return "-";
-  return fmt::format("x{:.2f}", static_cast<double>(*after) / static_cast<double>(*before));
-}
-
-std::optional<std::int64_t> heap_of(const std::optional<engine::TableSize>& size) {
-  return size ? std::optional(size->heap) : std::nullopt;
-}
-
-std::optional<std::int64_t> indexes_of(const std::optional<engine::TableSize>& size) {
-  return size ? std::optional(size->indexes) : std::nullopt;
 }
 
 std::string backfill_table(const JobState& state) {

@@ -1,5 +1,6 @@
 #include "engine/backfill/backfill_runner.hpp"
 
+#include "engine/backfill/sampler.hpp"
 #include "engine/retry_policy.hpp"
 #include "engine/sync_point.hpp"
 #include "planner/backfill/batch_sql.hpp"
@@ -136,6 +137,7 @@ bool BackfillRunner::drive(std::vector<Table> tables) {
   wal_position_ = ledger_.wal_position();
   auto accounted = std::chrono::steady_clock::now();
   auto looked = accounted;
+  Sampler sampler(connection_, job_id_, board_);
   WorkerPool pool(spec_, plan_, options_, job_id_, throttle_, board_, stop_, log_);
   while (!stop_.draining()) {
     start_ready(tables, pool);
@@ -148,7 +150,11 @@ bool BackfillRunner::drive(std::vector<Table> tables) {
       account_wal();
       accounted = std::chrono::steady_clock::now();
     }
-    if (std::none_of(tables.begin(), tables.end(), unfinished)) return true;
+    sampler.look();
+    if (std::none_of(tables.begin(), tables.end(), unfinished)) {
+      sampler.end();
+      return true;
+    }
     PoolEvent event;
     if (!pool.wait(event, std::chrono::milliseconds(100))) continue;
     if (event.kind == PoolEvent::Kind::kFailed) std::rethrow_exception(event.error);
@@ -157,6 +163,7 @@ bool BackfillRunner::drive(std::vector<Table> tables) {
       if (--table.outstanding <= 0) look(tables, pool);
     }
   }
+  sampler.end();
   return false;
 }
 

@@ -85,6 +85,7 @@ WriteOutcome BatchWriter::write(const Window& window) {
       if (!waited) {
         window.job->sizer.measured(static_cast<std::int64_t>(pending.front().rows.size()), took);
       }
+      board_.batch_took(took);
       failing_since_.reset();
       backoff_.reset();
       pending.pop_front();

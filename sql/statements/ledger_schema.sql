@@ -122,6 +122,21 @@ CREATE TABLE IF NOT EXISTS pgbackfill.event (
   message text NOT NULL
 );
 
+-- What the backfill did in the seconds up to a moment, all processes together: rows, the server's
+-- WAL, how long the coordinator's own batches took (NULL: it ended none), and why its writers held
+-- back.
+CREATE TABLE IF NOT EXISTS pgbackfill.sample (
+  job_id integer NOT NULL REFERENCES pgbackfill.job ON DELETE CASCADE,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  seconds double precision NOT NULL,
+  rows bigint NOT NULL,
+  wal_bytes bigint NOT NULL,
+  batch_ms_p50 double precision,
+  batch_ms_p95 double precision,
+  throttle text,
+  PRIMARY KEY (job_id, at)
+);
+
 -- Columns whose new rows get their value from a default or a trigger of the job: names of a
 -- sequence that counts them and of one that holds when the last came (seconds since 1970). Each is
 -- outside of transactions, so that counting makes nobody wait.
