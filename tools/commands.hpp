@@ -27,15 +27,17 @@ struct CommandLine {
   std::string config;              ///< migration file; empty: not given
   std::optional<std::string> dsn;  ///< --dsn
   std::string format = "text";
+  std::string log_format = "text";
   bool watch = false;
   bool isolation = false;
   std::optional<planner::Stage> until;
-  bool join = false;     ///< share a job that another process coordinates
-  bool promote = false;  ///< take its coordinator's place when that is gone
+  bool join = false;                 ///< share a job that another process coordinates
+  bool promote = false;              ///< take its coordinator's place when that is gone
   std::optional<planner::Stage> to;  ///< rollback: the last stage that stays done
   bool yes = false;                  ///< rollback: what will be lost is agreed to
   RunFlags run;
-  std::string output;          ///< -o; empty: standard output
+  std::vector<std::pair<std::string, std::string>> settings;  ///< of `set`: key, value
+  std::string output;                                         ///< -o; empty: standard output
   planner::InitRequest init;
 };
 
@@ -53,6 +55,10 @@ int plan_command(const CommandLine& line, CommandContext& context);
 int rollback_command(const CommandLine& line, CommandContext& context);
 int run_command(const CommandLine& line, CommandContext& context);
 int status_command(const CommandLine& line, CommandContext& context);
+int pause_command(const CommandLine& line, CommandContext& context);
+int resume_command(const CommandLine& line, CommandContext& context);
+int stop_command(const CommandLine& line, CommandContext& context);
+int set_command(const CommandLine& line, CommandContext& context);
 int init_command(const CommandLine& line, CommandContext& context);
 int verify_command(const CommandLine& line, CommandContext& context);
 
