@@ -1,6 +1,7 @@
 #include "engine/engine.hpp"
 
 #include "engine/backup/backup.hpp"
+#include "engine/control/control_watch.hpp"
 #include "engine/coordinator_seat.hpp"
 #include "engine/job.hpp"
 #include "engine/lease_keeper.hpp"
@@ -68,6 +69,7 @@ void sign_off(sql::Connection& connection, int job_id, std::int64_t process) {
 bool run_to_end(const planner::JobSpec& spec, const OpenJob& job, EngineOptions& options,
                 sql::Connection& connection, CoordinatorSeat& seat, ProgressBoard& board,
                 StopSignal& stop, const LogSink& log) {
+  std::optional<ControlWatch> watch;
   std::optional<LeaseKeeper> keeper;
   for (int reconnects = 0;; ++reconnects) {
     if (reconnects > 0) connection = connect_patiently(connection.options(), stop, log);
@@ -76,7 +78,11 @@ bool run_to_end(const planner::JobSpec& spec, const OpenJob& job, EngineOptions&
       ProcessLedger processes(connection, job.job_id);
       if (options.process == 0) options.process = processes.enter("coordinator", options.lease);
       processes.coordinate(options.process);
-      if (!keeper) keeper.emplace(options, job.plan.schema, job.job_id, log);
+      if (!keeper) {
+        watch.emplace(options, job.job_id, board, stop, log);
+        watch->look(connection);
+        keeper.emplace(options, job.plan.schema, job.job_id, *watch, log);
+      }
       const auto lease = stop.watch(connection.canceller());
       JobRunner runner(spec, job.plan, options, job.job_id, connection, board, stop, log);
       const bool complete = runner.run();
@@ -120,6 +126,7 @@ RunReport run_job(const planner::JobSpec& spec, const EngineOptions& options, Pr
   const auto seat = std::make_shared<CoordinatorSeat>();
   EngineOptions seated = options;
   seated.seat = seat;
+  seated.control = std::make_shared<RunControl>(options.run);
   std::optional<OpenJob> job;
   try {
     job = open_patiently(effective, connection, *seat, board, stop, log);

@@ -23,6 +23,7 @@ enum class LogLevel { kInfo, kWarning, kError };
 using LogSink = std::function<void(LogLevel, std::string_view)>;
 
 class CoordinatorSeat;
+class RunControl;
 
 struct EngineOptions {
   std::string dsn;  ///< empty: PG* environment variables
@@ -30,6 +31,8 @@ struct EngineOptions {
   std::optional<planner::Stage> until;  ///< last stage to run; nullopt: all
   /// Whom the sessions that change things work for; run_job sets it.
   std::shared_ptr<const CoordinatorSeat> seat = nullptr;
+  /// The settings as they are now, and whether the run is paused; run_job and help_job set it.
+  std::shared_ptr<RunControl> control = nullptr;
   /// How long a range stays with a process that is not heard of any more.
   std::chrono::milliseconds lease{15'000};
   /// This process's id in the ledger; run_job and help_job set it.

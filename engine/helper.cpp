@@ -1,6 +1,7 @@
 #include "engine/helper.hpp"
 
 #include "engine/backfill/worker_pool.hpp"
+#include "engine/control/control_watch.hpp"
 #include "engine/coordinator_seat.hpp"
 #include "engine/lease_keeper.hpp"
 #include "engine/ledger/process_ledger.hpp"
@@ -40,7 +41,9 @@ class Helper {
         stop_(stop),
         log_(log),
         connection_(connect_first(
-            session_options(options, spec.schema, SessionRole::kCoordinator, log), stop, log)) {}
+            session_options(options, spec.schema, SessionRole::kCoordinator, log), stop, log)) {
+    options_.control = std::make_shared<RunControl>(options.run);
+  }
 
   /// Finds the job, and says whether there is one to help: else it is to be coordinated.
   bool join() {
@@ -66,7 +69,9 @@ class Helper {
   }
 
   End help() {
-    const LeaseKeeper keeper(options_, job_.plan.schema, job_.job_id, log_);
+    ControlWatch watch(options_, job_.job_id, board_, stop_, log_);
+    patiently([&] { watch.look(connection_); });
+    const LeaseKeeper keeper(options_, job_.plan.schema, job_.job_id, watch, log_);
     Throttle throttle(options_, job_.plan, job_.job_id, board_, stop_, log_, false);
     throttle.start();
     try {

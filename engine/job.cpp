@@ -31,6 +31,7 @@ JobRunner::JobRunner(const planner::JobSpec& spec, const planner::Plan& plan,
       plan_(plan),
       options_(options),
       job_id_(job_id),
+      control_(control_of(options)),
       board_(board),
       stop_(stop),
       log_(log),
@@ -57,6 +58,7 @@ bool JobRunner::run_stage(Stage stage) {
   }
   if (steps.empty()) return true;
   board_.stage(stage);
+  if (!control_->pass(stop_)) return false;
   if (stage == Stage::kEnforce && !(backfill_.settle_quarantine() &&
                                     pass_fill_gate(ledger_, job_id_, options_.run, stop_, log_))) {
     return false;
@@ -75,7 +77,7 @@ bool JobRunner::run_steps(Stage stage, const Steps& steps) {
   open_.clear();
   for (const Step* step : steps) open_.insert(step->id);
   if (stage == Stage::kBackfill) return backfill_.run();
-  if (is_long(stage) && options_.run.workers > 1) return run_side_by_side(steps);
+  if (is_long(stage) && control_->workers() > 1) return run_side_by_side(steps);
   DdlRunner ddl(spec_, options_, plan_.schema, job_id_, stop_, log_);
   return run_in_order(ddl, steps);
 }
@@ -83,7 +85,7 @@ bool JobRunner::run_steps(Stage stage, const Steps& steps) {
 bool JobRunner::run_in_order(DdlRunner& ddl, const Steps& steps) {
   return std::all_of(steps.begin(), steps.end(), [&](const Step* step) {
     // A step of a long stage reads or writes a whole table; between them one can pause.
-    if (!await(*step) || (is_long(step->stage) && !throttle_.pass()) ||
+    if (!await(*step) || !control_->pass(stop_) || (is_long(step->stage) && !throttle_.pass()) ||
         run_step(ddl, *step) != StepOutcome::kDone)
       return false;
     const MutexLock lock(open_mutex_);
@@ -133,7 +135,7 @@ bool JobRunner::run_side_by_side(const Steps& steps) {
   };
   boost::thread_group threads;
   const auto count =
-      std::min<std::size_t>(tables.size(), static_cast<std::size_t>(options_.run.workers));
+      std::min<std::size_t>(tables.size(), static_cast<std::size_t>(control_->workers()));
   for (std::size_t i = 0; i < count; ++i) threads.create_thread(work);
   threads.join_all();
   if (failure) std::rethrow_exception(failure);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "engine/backfill/backfill_runner.hpp"
+#include "engine/control/run_control.hpp"
 #include "engine/ddl/ddl_runner.hpp"
 #include "engine/engine.hpp"
 #include "engine/ledger/ledger.hpp"
@@ -9,6 +10,7 @@
 #include <boost/thread/condition_variable.hpp>
 
 #include <atomic>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -42,6 +44,7 @@ class JobRunner {
   const planner::Plan& plan_;
   const EngineOptions& options_;
   const int job_id_;
+  const std::shared_ptr<RunControl> control_;
   ProgressBoard& board_;
   StopSignal& stop_;
   LogSink log_;

@@ -5,13 +5,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace pgbackfill::engine {
+namespace {
+
+constexpr std::chrono::milliseconds kLookEvery{250};
+
+}  // namespace
 
 LeaseKeeper::LeaseKeeper(const EngineOptions& options, std::string_view schema, int job_id,
-                         LogSink log)
+                         ControlWatch& watch, LogSink log)
     : options_(options),
       connect_(session_options(options, schema, SessionRole::kLease, log)),
       job_id_(job_id),
+      watch_(watch),
       log_(std::move(log)),
       thread_([this] { run(); }) {}
 
@@ -25,20 +33,24 @@ LeaseKeeper::~LeaseKeeper() {
 }
 
 void LeaseKeeper::run() {
-  const boost::chrono::milliseconds interval(options_.lease.count() / 3);
+  const boost::chrono::milliseconds interval(std::min(kLookEvery, options_.lease / 3).count());
   boost::unique_lock<Mutex> lock(mutex_);
   while (!ended_) {
     lock.unlock();
-    renew();
+    beat();
     lock.lock();
     wake_.wait_for(lock, interval, [this] { return ended_; });
   }
 }
 
-void LeaseKeeper::renew() {
+void LeaseKeeper::beat() {
   try {
     if (!connection_) connection_.emplace(connect_);
-    ProcessLedger(*connection_, job_id_).renew(options_.process, options_.lease);
+    if (const auto now = std::chrono::steady_clock::now(); now >= renew_at_) {
+      ProcessLedger(*connection_, job_id_).renew(options_.process, options_.lease);
+      renew_at_ = now + options_.lease / 3;
+    }
+    watch_.look(*connection_);
     failing_ = false;
   } catch (const std::exception& error) {
     connection_.reset();

@@ -35,6 +35,11 @@ void ProgressBoard::step_ended(const std::string& title, bool done) {
   if (done) ++state_.steps_done;
 }
 
+void ProgressBoard::paused(const std::string& by) {
+  const MutexLock lock(mutex_);
+  state_.paused = by;
+}
+
 void ProgressBoard::throttle(const std::string& reason) {
   const MutexLock lock(mutex_);
   state_.throttle = reason;

@@ -32,6 +32,7 @@ struct ProgressSnapshot {
   std::int64_t rows_before = 0;       ///< changed by earlier runs of the job
   double estimated_rows = 0;          ///< of all backfills of the job
   std::int64_t batches = 0;
+  std::string paused;    ///< by whom; empty: by nobody
   std::string throttle;  ///< why the writers hold back; empty: they do not
   double throttled = 0;  ///< seconds that a writer has held back, on average
 };
@@ -62,6 +63,7 @@ class ProgressBoard {
   /// What the ledger counts, other processes' work included.
   void counted(std::string_view step_id, std::int64_t rows, std::int64_t ranges_done);
   void table_ended(std::string_view step_id);
+  void paused(const std::string& by);
   void throttle(const std::string& reason);
   void throttled(double seconds);
 

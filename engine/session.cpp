@@ -134,6 +134,11 @@ sql::Connection& Session::get() {
   return *connection_;
 }
 
+void Session::close() noexcept {
+  lease_.reset();
+  connection_.reset();
+}
+
 void Session::roll_back() noexcept {
   try {
     if (connection_ && connection_->usable() && connection_->in_transaction()) {

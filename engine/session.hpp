@@ -43,6 +43,8 @@ class Session {
   sql::Connection& get();
   /// Counts the connections opened: what was prepared on one is gone with the next.
   int generation() const noexcept { return generation_; }
+  /// Until it is needed again.
+  void close() noexcept;
   /// Leaves an open transaction; a connection that cannot is given up.
   void roll_back() noexcept;
 

@@ -1,9 +1,12 @@
 #include "planner/run_settings.hpp"
 
+#include "planner/file/nearest_name.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
@@ -15,7 +18,6 @@ namespace {
 using Form = RunSetting::Form;
 using Defect = std::optional<std::string>;
 
-constexpr std::int64_t kMostWorkers = 256;
 constexpr std::int64_t kMostBatchRows = 10'000'000;
 constexpr std::int64_t kMostPasses = 256;
 constexpr std::int64_t kMostQuarantined = 1'000'000;
@@ -183,6 +185,10 @@ std::vector<RunSetting> all_settings() {
   return settings;
 }
 
+constexpr std::array<std::string_view, 8> kLive{"workers",         "batch_time",   "batch_rows",
+                                                "lock_timeout",    "max_wal_rate", "max_slot_wal",
+                                                "max_replica_lag", "duty_cycle"};
+
 }  // namespace
 
 std::string RunSetting::flag() const {
@@ -192,8 +198,39 @@ std::string RunSetting::flag() const {
 }
 
 const std::vector<RunSetting>& run_settings() {
-  static const std::vector<RunSetting> settings = all_settings();
+  static const std::vector<RunSetting> settings = [] {
+    std::vector<RunSetting> all = all_settings();
+    for (RunSetting& setting : all) {
+      setting.live = std::find(kLive.begin(), kLive.end(), setting.key) != kLive.end();
+    }
+    return all;
+  }();
   return settings;
+}
+
+const RunSetting* find_live_setting(std::string_view key) {
+  const auto found =
+      std::find_if(run_settings().begin(), run_settings().end(),
+                   [&](const RunSetting& setting) { return setting.live && setting.key == key; });
+  return found == run_settings().end() ? nullptr : &*found;
+}
+
+std::optional<std::string> live_setting_defect(const std::string& key, const std::string& value) {
+  if (const RunSetting* setting = find_live_setting(key)) {
+    RunOptions scratch;
+    const auto defect = setting->take(value, scratch);
+    if (!defect) return std::nullopt;
+    return fmt::format("\"{}\" {}, not \"{}\"", key, *defect, value);
+  }
+  std::vector<std::string> live;
+  bool known = false;
+  for (const RunSetting& setting : run_settings()) {
+    known = known || setting.key == key;
+    if (setting.live) live.push_back(setting.key);
+  }
+  return fmt::format("{} \"{}\"{}; {} can be changed while a run goes on",
+                     known ? "only the next run can have another" : "there is no setting", key,
+                     known ? "" : did_you_mean(key, live), fmt::join(live, ", "));
 }
 
 }  // namespace pgbackfill::planner

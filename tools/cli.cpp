@@ -77,6 +77,9 @@ Choices<planner::Stage> stage_choices() {
 }
 
 void add_run_flags(CLI::App& app, CommandLine& line) {
+  app.add_option("--log-format", line.log_format, "form of progress, log and errors")
+      ->check(CLI::IsMember(std::vector<std::string>{"text", "json"}))
+      ->capture_default_str();
   add_choice(app, "--until", line.until, stage_choices(), "last stage to run");
   CLI::Option* join = app.add_flag("--join", line.join,
                                    "help the run that is under way, from here or another host, "
@@ -87,6 +90,31 @@ void add_run_flags(CLI::App& app, CommandLine& line) {
   for (const planner::RunSetting& setting : planner::run_settings()) {
     add_setting(app, line.run, setting);
   }
+}
+
+/// KEY=VALUE, as many as are given.
+void add_live_settings(CLI::App& app, CommandLine& line) {
+  const auto split = [](const std::string& text) {
+    const std::size_t equals = text.find('=');
+    return std::pair(text.substr(0, equals),
+                     equals == std::string::npos ? std::string() : text.substr(equals + 1));
+  };
+  const auto defect = [split](const std::string& text) {
+    if (text.find('=') == std::string::npos) {
+      return fmt::format("write KEY=VALUE, not \"{}\"", text);
+    }
+    const auto [key, value] = split(text);
+    return planner::live_setting_defect(key, value).value_or("");
+  };
+  app.add_option_function<std::vector<std::string>>(
+         "setting",
+         [&line, split](const std::vector<std::string>& texts) {
+           for (const std::string& text : texts) line.settings.push_back(split(text));
+         },
+         "keys of [run] that can be changed while a run goes on, and their new values")
+      ->type_name("KEY=VALUE")
+      ->required()
+      ->check(CLI::Validator(defect, ""));
 }
 
 /// The parser, its target and the command that was chosen.
@@ -125,6 +153,10 @@ struct Parser {
                     "verify finds, too")
         ->type_name("FILE")
         ->required();
+    add("pause", "Pause the run under way, from anywhere", pause_command, false);
+    add("resume", "Let a paused run go on", resume_command, false);
+    add("stop", "Stop the run under way, as a signal does", stop_command, false);
+    add_live_settings(add("set", "Change settings of the run under way", set_command, false), line);
     CLI::App& verify =
         add("verify", "Compare the database with what the file asks for", verify_command, true);
     verify.add_flag("--isolation", line.isolation,
@@ -248,6 +280,7 @@ int run_cli(const std::vector<std::string>& args, std::ostream& out, std::ostrea
     return kExitUsage;
   }
   Console console(err);
+  if (parser.line.log_format == "json") console.write_json();
   CommandContext context{out, console, parser.line.dsn.value_or("")};
   const int code = guarded(parser.command, parser.line, context);
   out.flush();

@@ -27,6 +27,7 @@ struct CommandLine {
   std::string config;              ///< migration file; empty: not given
   std::optional<std::string> dsn;  ///< --dsn
   std::string format = "text";
+  std::string log_format = "text";
   bool watch = false;
   bool isolation = false;
   std::optional<planner::Stage> until;
@@ -35,7 +36,8 @@ struct CommandLine {
   std::optional<planner::Stage> to;  ///< rollback: the last stage that stays done
   bool yes = false;                  ///< rollback: what will be lost is agreed to
   RunFlags run;
-  std::string output;  ///< -o; empty: standard output
+  std::vector<std::pair<std::string, std::string>> settings;  ///< of `set`: key, value
+  std::string output;                                         ///< -o; empty: standard output
   planner::InitRequest init;
   std::string revision;       ///< export alembic
   std::string down_revision;  ///< the one before it
@@ -57,6 +59,10 @@ int report_command(const CommandLine& line, CommandContext& context);
 int rollback_command(const CommandLine& line, CommandContext& context);
 int run_command(const CommandLine& line, CommandContext& context);
 int status_command(const CommandLine& line, CommandContext& context);
+int pause_command(const CommandLine& line, CommandContext& context);
+int resume_command(const CommandLine& line, CommandContext& context);
+int stop_command(const CommandLine& line, CommandContext& context);
+int set_command(const CommandLine& line, CommandContext& context);
 int init_command(const CommandLine& line, CommandContext& context);
 int verify_command(const CommandLine& line, CommandContext& context);
 

@@ -1,9 +1,13 @@
 #include "tools/console.hpp"
 
+#include <fmt/chrono.h>
+#include <nlohmann/json.hpp>
 #include <spdlog/details/null_mutex.h>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/base_sink.h>
 
+#include <array>
+#include <chrono>
 #include <cstdlib>
 #include <functional>
 #include <iostream>
@@ -47,6 +51,20 @@ spdlog::level::level_enum level_of(engine::LogLevel level) {
   return spdlog::level::info;
 }
 
+std::string json_line(engine::LogLevel level, std::string_view message) {
+  constexpr std::array<const char*, 3> kLevels{"info", "warning", "error"};
+  const auto now =
+      std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  const auto ms = now.time_since_epoch().count() % 1000;
+  const nlohmann::ordered_json line{
+      {"time", fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
+                           fmt::gmtime(std::chrono::system_clock::to_time_t(now)), ms)},
+      {"level", kLevels.at(static_cast<std::size_t>(level))},
+      {"message", message}};
+  // A server may send what is not UTF-8.
+  return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
 }  // namespace
 
 Console::Console(std::ostream& err)
@@ -67,9 +85,20 @@ std::pair<int, int> Console::size() const {
   return {size.ws_col, size.ws_row};
 }
 
-void Console::line(std::string_view text) { write(std::string(text) + "\n"); }
+void Console::write_json() noexcept {
+  json_ = true;
+  interactive_ = false;
+}
+
+void Console::line(std::string_view text) {
+  write(json_ ? json_line(engine::LogLevel::kError, text) : std::string(text) + "\n");
+}
 
 void Console::log(engine::LogLevel level, std::string_view message) {
+  if (json_) {
+    write(json_line(level, message));
+    return;
+  }
   logger_->log(level_of(level), "{}", message);
 }
 

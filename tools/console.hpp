@@ -25,6 +25,10 @@ class Console {
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;
 
+  /// From now on everything is one JSON object a line, {"time" (UTC), "level" (info, warning or
+  /// error), "message"}, and there is no block. Before any other use.
+  void write_json() noexcept;
+
   bool interactive() const noexcept { return interactive_; }
   /// Size of the terminal now; 80 by 24 where it has none.
   std::pair<int, int> size() const;
@@ -45,6 +49,7 @@ class Console {
   // Constant after construction.
   std::ostream& err_;
   bool interactive_;
+  bool json_ = false;
   std::unique_ptr<spdlog::logger> logger_;
 
   engine::Mutex mutex_;

@@ -96,7 +96,8 @@ std::string total_text(const ProgressView& view) {
 
 std::string headline(const ProgressView& view) {
   const engine::ProgressSnapshot& now = view.snapshot;
-  return fmt::format("{}  {}/{} steps", planner::to_string(now.stage), now.steps_done, now.steps);
+  return fmt::format("{}  {}/{} steps{}{}", planner::to_string(now.stage), now.steps_done,
+                     now.steps, now.paused.empty() ? "" : "  ", now.paused);
 }
 
 /// Other stages write no rows, or hardly any.

@@ -194,6 +194,33 @@ nlohmann::ordered_json processes_json(const std::vector<engine::ProcessRecord>& 
   return list;
 }
 
+std::string control_text(const JobState& state) {
+  std::string text;
+  if (state.pause) {
+    text += fmt::format("{}; it goes on with pgbackfill resume\n", state.pause->done_by());
+  }
+  for (const engine::ControlRequest& setting : state.settings) text += setting.done_by() + "\n";
+  return text;
+}
+
+nlohmann::ordered_json asked_by(const engine::ControlRequest& request) {
+  return {{"by", request.role}, {"from", request.host}, {"at", request.at}};
+}
+
+nlohmann::ordered_json paused_json(const JobState& state) {
+  return state.pause ? asked_by(*state.pause) : nlohmann::ordered_json(nullptr);
+}
+
+nlohmann::ordered_json settings_json(const JobState& state) {
+  auto list = nlohmann::ordered_json::array();
+  for (const engine::ControlRequest& setting : state.settings) {
+    nlohmann::ordered_json entry{{"key", setting.key}, {"value", setting.value}};
+    entry.update(asked_by(setting));
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
 std::string holders_text(const std::vector<engine::HorizonHolder>& holders) {
   std::string text = "\nkeeps old row versions from being removed\n";
   const std::size_t shown = std::min(holders.size(), kHolders);
@@ -259,6 +286,9 @@ std::optional<JobState> read_job_state(sql::Connection& connection) {
   std::erase_if(state.fills, [](const engine::FillRecord& fill) { return fill.rows == 0; });
   if (job->format >= engine::kLedgerFormat) {
     state.processes = engine::ProcessLedger(connection, job->job_id).processes();
+    engine::ControlLedger control(connection, job->job_id);
+    if (job->state != "finished") state.pause = control.pause();
+    state.settings = control.settings();
   }
   state.job = std::move(*job);
   if (in_backfill(state)) {
@@ -280,6 +310,7 @@ std::string status_text(const std::optional<JobState>& state) {
   }
   if (!job.backup.empty()) text += fmt::format("backup from before it: {}\n", job.backup);
   if (!job.throttle.empty()) text += fmt::format("{}\n", job.throttle);
+  text += control_text(*state);
   text += "\n" + stage_table(*state);
   if (!state->backfills.empty()) text += "\n" + backfill_table(*state);
   text += processes_text(state->processes);
@@ -307,6 +338,8 @@ std::string status_json(const std::optional<JobState>& state, int indent) {
   document["fills"] = state ? fills_json(state->fills) : nlohmann::ordered_json::array();
   document["processes"] =
       state ? processes_json(state->processes) : nlohmann::ordered_json::array();
+  document["paused"] = state ? paused_json(*state) : nlohmann::ordered_json(nullptr);
+  document["settings"] = state ? settings_json(*state) : nlohmann::ordered_json::array();
   document["failures"] = nlohmann::ordered_json::array();
   document["events"] = nlohmann::ordered_json::array();
   document["horizon_holders"] =

@@ -2,6 +2,7 @@
 
 #include "engine/backfill/horizon.hpp"
 #include "engine/engine.hpp"
+#include "engine/ledger/control_ledger.hpp"
 #include "engine/ledger/ledger.hpp"
 #include "engine/ledger/process_ledger.hpp"
 
@@ -20,6 +21,8 @@ struct JobState {
   std::vector<engine::EventRecord> events;  ///< the last ones, oldest first
   std::vector<engine::FillRecord> fills;    ///< tables that had rows without their organization
   std::vector<engine::ProcessRecord> processes;
+  std::optional<engine::ControlRequest> pause;   ///< the one that holds
+  std::vector<engine::ControlRequest> settings;  ///< changed since the run began
   /// While the backfill is under way: what keeps old row versions from being removed.
   std::vector<engine::HorizonHolder> horizon_holders;
 };
@@ -39,6 +42,8 @@ std::string status_text(const std::optional<JobState>& state);
 ///    null before the table's turn)}],
 ///  "processes": [{"id", "role", "host", "pid", "state", "started", "heartbeat_seconds_ago",
 ///    "ranges"}],
+///  "paused": {"by", "from", "at"} or null, "settings": [{"key", "value", "by", "from", "at"}]
+///    (changed since the run under way began),
 ///  "failures": [{"step", "stage", "table", "title", "error"}],
 ///  "events": [{"at", "level", "message"}],
 ///  "horizon_holders": [{"kind", "pid", "name", "user", "database", "state", "xmin", "age",

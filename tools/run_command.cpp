@@ -5,8 +5,8 @@
 #include "planner/file/migration_file.hpp"
 #include "tools/cli.hpp"
 #include "tools/commands.hpp"
-#include "tools/number_text.hpp"
 #include "tools/handover.hpp"
+#include "tools/number_text.hpp"
 #include "tools/progress_display.hpp"
 #include "tools/report.hpp"
 #include "tools/signals.hpp"
@@ -20,13 +20,15 @@
 namespace pgbackfill::tools {
 namespace {
 
-void take_signal(int count, engine::StopSignal& stop, Console& console) {
+/// `pgbackfill stop` may have come before the first.
+void take_signal(engine::StopSignal& stop, Console& console) {
+  const bool cancelled = stop.cancelling();
   stop.request();
-  if (count == 1) {
+  if (!stop.cancelling()) {
     console.log(engine::LogLevel::kWarning,
                 "stopping after the batches in flight; once more to cancel");
   } else {
-    if (count == 2) console.log(engine::LogLevel::kWarning, "cancelling");
+    if (!cancelled) console.log(engine::LogLevel::kWarning, "cancelling");
     stop.cancel_watched();
   }
 }
@@ -94,7 +96,7 @@ int run_command(const CommandLine& line, CommandContext& context) {
   engine::ProgressBoard board;
   engine::RunReport report;
   {
-    const Signals signals([&](int count) { take_signal(count, stop, context.console); });
+    const Signals signals([&](int) { take_signal(stop, context.console); });
     const ProgressDisplay display(board, context.console);
     report = line.join ? engine::help_job(spec, options, line.promote, board, stop,
                                           context.console.sink())

@@ -1,6 +1,7 @@
 #include "engine/backfill/backfill_runner.hpp"
 
 #include "engine/backfill/sampler.hpp"
+#include "engine/control/run_control.hpp"
 #include "engine/retry_policy.hpp"
 #include "engine/sync_point.hpp"
 #include "planner/backfill/batch_sql.hpp"
@@ -420,10 +421,11 @@ std::vector<RangeRecord> BackfillRunner::split(const Table& table) {
                                   "current_setting('block_size')::bigint",
                                   {data.table.quoted()})
                                   .integer(0, 0);
-  const BatchSizer sizer(options_.run.batch_time, options_.run.batch_rows);
-  const planner::WindowShape shape = shape_of(data, table.round.late, options_.run, sizer.rows());
+  const planner::RunOptions run = options_.control->settings();
+  const BatchSizer sizer(run.batch_time, run.batch_rows);
+  const planner::WindowShape shape = shape_of(data, table.round.late, run, sizer.rows());
   // Enough ranges that every worker gets several, none smaller than a window.
-  const std::int64_t fair = blocks / (std::int64_t{options_.run.workers} * 4);
+  const std::int64_t fair = blocks / (std::int64_t{run.workers} * 4);
   const std::int64_t per_range =
       std::clamp(fair, shape.blocks(), shape.blocks() * kWindowsPerRange);
   return records(planner::split_blocks(blocks, per_range));
@@ -432,8 +434,9 @@ std::vector<RangeRecord> BackfillRunner::split(const Table& table) {
 std::vector<RangeRecord> BackfillRunner::split_by_key(const planner::TableBackfill& data) {
   const auto wanted = static_cast<std::int64_t>(data.estimated_rows) / kRowsPerKeyRange + 1;
   const std::int64_t pieces = std::min(
-      planner::kMaxRanges,
-      data.estimated_rows < 10'000 ? 1 : std::max(wanted, std::int64_t{options_.run.workers} * 4));
+      planner::kMaxRanges, data.estimated_rows < 10'000
+                               ? 1
+                               : std::max(wanted, std::int64_t{options_.control->workers()} * 4));
   const std::string& type = data.key.at(0).type;
   const bool integer = type == "integer" || type == "bigint" || type == "smallint";
   if (data.key.size() == 1 && integer) {

@@ -18,16 +18,18 @@ class BatchSizer {
   BatchSizer(std::chrono::milliseconds target, std::int64_t fixed_rows);
 
   std::int64_t rows() const noexcept { return rows_.load(std::memory_order_relaxed); }
+  /// Another target, or size, from now on.
+  void aim(std::chrono::milliseconds target, std::int64_t fixed_rows);
   /// Tells how long a batch of `rows` rows took, waiting for locks and retries left out.
   void measured(std::int64_t rows, std::chrono::microseconds took);
 
  private:
   static constexpr std::size_t kSamples = 20;
 
-  const double target_us_;
-  const bool fixed_;
   std::atomic<std::int64_t> rows_;
   Mutex mutex_;
+  std::chrono::milliseconds target_;           // guarded by mutex_
+  std::int64_t fixed_rows_;                    // guarded by mutex_
   std::array<double, kSamples> us_per_row_{};  // guarded by mutex_
   std::size_t count_ = 0;                      // guarded by mutex_
 };

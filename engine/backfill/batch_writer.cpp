@@ -46,8 +46,11 @@ bool must_isolate(const sql::Error& error, const TableJob& job) {
 }  // namespace
 
 BatchWriter::BatchWriter(const EngineOptions& options, std::string_view schema, int job_id,
-                         Throttle& throttle, StopSignal& stop, ProgressBoard& board, LogSink log)
+                         int index, Throttle& throttle, StopSignal& stop, ProgressBoard& board,
+                         LogSink log)
     : job_id_(job_id),
+      index_(index),
+      control_(options.control),
       owner_(std::to_string(options.process)),
       lease_(std::to_string(options.lease.count())),
       max_quarantined_(options.run.max_quarantined),
@@ -69,8 +72,14 @@ WriteOutcome BatchWriter::write(const Window& window) {
   const std::vector<Batch> batches = make_batches(window, rows_of_batch(*window.job));
   std::deque<Batch> pending(batches.begin(), batches.end());
   bool marked = false;
+  int changes = control_->changes();
   while (!pending.empty()) {
-    if (stop_.draining() || !throttle_.pass()) return WriteOutcome::kStopped;
+    if (stop_.draining() || !throttle_.pass(index_)) return WriteOutcome::kStopped;
+    if (parked()) return WriteOutcome::kParked;
+    if (changes != control_->changes()) {
+      changes = control_->changes();
+      split_to(pending, rows_of_batch(*window.job));
+    }
     const bool final = pending.size() == 1;
     try {
       const auto started = Clock::now();
@@ -112,7 +121,9 @@ WriteOutcome BatchWriter::write(const Window& window) {
   return WriteOutcome::kWritten;
 }
 
-std::int64_t BatchWriter::rows_of_batch(const TableJob& job) const {
+std::int64_t BatchWriter::rows_of_batch(TableJob& job) const {
+  const planner::RunOptions run = control_->settings();
+  job.sizer.aim(run.batch_time, run.batch_rows);
   const auto rows = static_cast<double>(job.sizer.rows()) * throttle_.share();
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(rows));
 }
@@ -273,6 +284,7 @@ WriteOutcome BatchWriter::write_isolating(const Window& window) {
   std::deque<Batch> none;
   while (!position.exhausted) {
     if (stop_.draining()) return WriteOutcome::kStopped;
+    if (parked()) return WriteOutcome::kParked;
     try {
       const auto part = read_window(session_.get(), position, run);
       part->last = part->last && window.last;
@@ -295,6 +307,17 @@ bool BatchWriter::split_front(std::deque<Batch>& pending) const {
   whole.rows.erase(whole.rows.begin(), whole.rows.begin() + middle);
   pending.push_front(std::move(first));
   return true;
+}
+
+void BatchWriter::split_to(std::deque<Batch>& pending, std::int64_t rows) const {
+  std::deque<Batch> pieces;
+  while (!pending.empty()) {
+    while (static_cast<std::int64_t>(pending.front().rows.size()) > rows && split_front(pending)) {
+    }
+    pieces.push_back(std::move(pending.front()));
+    pending.pop_front();
+  }
+  pending = std::move(pieces);
 }
 
 void BatchWriter::quarantine(const sql::Error& error, const Window& window, const Batch& batch) {

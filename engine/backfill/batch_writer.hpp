@@ -1,6 +1,7 @@
 #pragma once
 
 #include "engine/backfill/window.hpp"
+#include "engine/control/run_control.hpp"
 #include "engine/engine.hpp"
 #include "engine/retry_policy.hpp"
 #include "engine/session.hpp"
@@ -8,6 +9,7 @@
 #include "sql/connection.hpp"
 
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -16,6 +18,7 @@ namespace pgbackfill::engine {
 enum class WriteOutcome {
   kWritten,  ///< the whole window is written and checkpointed
   kStopped,  ///< a stop came first
+  kParked,   ///< there are to be fewer writers: the rest of the window is not written
   kLost,     ///< another process has taken the range over: from then on nothing was written
 };
 
@@ -23,12 +26,17 @@ enum class WriteOutcome {
 /// one connection, opened when first needed; one owner thread.
 class BatchWriter {
  public:
-  /// As options.process of the job, whose ranges alone it writes.
-  BatchWriter(const EngineOptions& options, std::string_view schema, int job_id, Throttle& throttle,
-              StopSignal& stop, ProgressBoard& board, LogSink log);
+  /// As options.process of the job, whose ranges alone it writes. `index`: it is parked while there
+  /// are to be so many writers or fewer.
+  BatchWriter(const EngineOptions& options, std::string_view schema, int job_id, int index,
+              Throttle& throttle, StopSignal& stop, ProgressBoard& board, LogSink log);
 
   /// Connects, while the first window is still being read. A failure shows with write().
   void connect() noexcept;
+
+  bool parked() const noexcept { return index_ >= control_->workers(); }
+  /// Gives the connection up until the next window.
+  void disconnect() noexcept { session_.close(); }
 
   /// Throws what retrying cannot mend.
   WriteOutcome write(const Window& window);
@@ -38,7 +46,8 @@ class BatchWriter {
     bool moves = false;  ///< the cursor goes to the window's end
     bool range_done = false;
   };
-  std::int64_t rows_of_batch(const TableJob& job) const;
+  /// By the settings as they are now.
+  std::int64_t rows_of_batch(TableJob& job) const;
   sql::Connection& session(const TableJob& job);
   void prepare_for(const TableJob& job, sql::Connection& connection);
   /// The rows changed; nullopt: the range is lost.
@@ -56,10 +65,13 @@ class BatchWriter {
   /// Writes what is pending in the window again by the copy method.
   WriteOutcome write_isolating(const Window& window);
   bool split_front(std::deque<Batch>& pending) const;
+  void split_to(std::deque<Batch>& pending, std::int64_t rows) const;
   void quarantine(const sql::Error& error, const Window& window, const Batch& batch);
   void pause(const sql::Error& error, Disposition disposition);
 
   const int job_id_;
+  const int index_;
+  const std::shared_ptr<RunControl> control_;
   const std::string owner_;
   const std::string lease_;  ///< milliseconds
   const std::int64_t max_quarantined_;

@@ -1,5 +1,6 @@
 #include "engine/backfill/range_claims.hpp"
 
+#include "engine/control/run_control.hpp"
 #include "engine/ledger/process_ledger.hpp"
 
 #include <fmt/format.h>
@@ -53,21 +54,28 @@ std::shared_ptr<TableJob> RangeClaims::job_of(const RoundRecord& round) {
     throw std::runtime_error(
         fmt::format("the ledger has ranges of {}, which is not in the plan", round.step_id));
   }
-  job = std::make_shared<TableJob>(*step, round, spec_, options_.run);
+  job = std::make_shared<TableJob>(*step, round, spec_, options_.control->settings());
   return job;
 }
 
-void RangeClaims::done(const Window& window) { forget(window); }
+void RangeClaims::done(const Window& window) { forget(window.range_id, *window.claim); }
+
+/// In the ledger it stays this process's, which finds it there as one that it does not know.
+void RangeClaims::give_back(std::int64_t range_id, Claim& claim) {
+  claim.lost = true;
+  forget(range_id, claim);
+  look();
+}
 
 void RangeClaims::lost(const Window& window) {
   window.claim->lost = true;
-  forget(window);
+  forget(window.range_id, *window.claim);
 }
 
-void RangeClaims::forget(const Window& window) {
+void RangeClaims::forget(std::int64_t range_id, const Claim& claim) {
   const MutexLock lock(mutex_);
-  const auto found = held_.find(window.range_id);
-  if (found != held_.end() && found->second == window.claim) held_.erase(found);
+  const auto found = held_.find(range_id);
+  if (found != held_.end() && found->second.get() == &claim) held_.erase(found);
 }
 
 }  // namespace pgbackfill::engine

@@ -33,12 +33,14 @@ class RangeClaims {
   /// There are new ranges: next() asks again.
   void look() noexcept { ++news_; }
   void done(const Window& window);
+  /// A worker leaves its range to the others, of this process first.
+  void give_back(std::int64_t range_id, Claim& claim);
   /// Another process has the window's range.
   void lost(const Window& window);
 
  private:
   std::shared_ptr<TableJob> job_of(const RoundRecord& round);
-  void forget(const Window& window);
+  void forget(std::int64_t range_id, const Claim& claim);
 
   const planner::JobSpec& spec_;
   const planner::Plan& plan_;

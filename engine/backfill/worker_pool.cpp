@@ -4,10 +4,12 @@
 #include "engine/backfill/horizon.hpp"
 #include "engine/backfill/range_claims.hpp"
 #include "engine/backfill/window_reader.hpp"
+#include "engine/control/run_control.hpp"
 #include "engine/mutex.hpp"
 #include "engine/retry_policy.hpp"
 #include "engine/session.hpp"
 #include "engine/sync_point.hpp"
+#include "planner/run_settings.hpp"
 
 #include <boost/thread/thread.hpp>
 #include <concurrentqueue/blockingconcurrentqueue.h>
@@ -44,6 +46,8 @@ struct WorkerPool::Impl {
     Inbox inbox;
     std::optional<ReadPosition> position;
     std::optional<ReadPosition> paused;  ///< begun, waits for the horizon
+    /// It has a window that is not written. While not, and its request is there, it has none.
+    std::atomic<bool> busy{false};
   };
 
   Impl(const planner::JobSpec& job_spec, const planner::Plan& job_plan,
@@ -52,13 +56,17 @@ struct WorkerPool::Impl {
       : plan(job_plan),
         options(engine_options),
         job_id(job),
+        control(*engine_options.control),
         throttle(slow_down),
         board(progress),
         stop(stop_signal),
         log(log_sink),
         claims(job_spec, job_plan, options, job),
-        horizon(engine_options, stop_signal, std::move(log_sink)) {}
+        horizon(engine_options, stop_signal, std::move(log_sink)) {
+    writers.resize(planner::kMostWorkers);
+  }
 
+  void grow();
   bool ending() const { return closed.load() || stop.draining(); }
   void fail(std::exception_ptr error);
   void read_loop();
@@ -66,13 +74,16 @@ struct WorkerPool::Impl {
   std::optional<RangeTask> claim(Session& session);
   bool next_range(Session& session, RangeTask& task);
   bool has_range(Session& session, Writer& writer);
+  void leave_ranges(Writer& writer);
   bool serve(Session& session, std::size_t writer);
   WindowPtr read(Session& session, ReadPosition& position);
   void write_loop(std::size_t index);
+  void write(BatchWriter& batches, const Window& window);
 
   const planner::Plan& plan;
   const EngineOptions options;
   const int job_id;
+  RunControl& control;
   Throttle& throttle;
   ProgressBoard& board;
   StopSignal& stop;
@@ -83,13 +94,27 @@ struct WorkerPool::Impl {
   moodycamel::ConcurrentQueue<RangeTask> held_back;  ///< wait for the horizon
   moodycamel::BlockingConcurrentQueue<std::size_t> requests;
   moodycamel::BlockingConcurrentQueue<PoolEvent> events;
-  std::vector<std::unique_ptr<Writer>> writers;
+  std::vector<std::unique_ptr<Writer>> writers;  ///< one for each that may ever be
+  Mutex growing;
+  std::atomic<int> begun{0};  ///< writers; written under `growing`, as is `closed` at the end
   boost::thread_group threads;
   std::atomic<bool> closed{false};
   std::atomic<bool> failed{false};
   Mutex horizon_start;
   HorizonWatch horizon;
 };
+
+/// Threads for as many writers as there are to be; those that are too many park.
+void WorkerPool::Impl::grow() {
+  if (begun >= control.workers()) return;
+  const MutexLock lock(growing);
+  while (begun < control.workers() && !ending()) {
+    const int index = begun++;
+    writers.at(static_cast<std::size_t>(index)) = std::make_unique<Writer>();
+    if (index % kWritersPerReader == 0) threads.create_thread([this] { read_loop(); });
+    threads.create_thread([this, index] { write_loop(static_cast<std::size_t>(index)); });
+  }
+}
 
 void WorkerPool::Impl::fail(std::exception_ptr error) {
   if (failed.exchange(true)) return;
@@ -104,6 +129,7 @@ void WorkerPool::Impl::read_loop() {
   std::vector<std::size_t> waiting;
   try {
     while (!ending()) {
+      grow();
       std::size_t writer = 0;
       if (requests.wait_dequeue_timed(writer, kPollMicroseconds)) waiting.push_back(writer);
       std::erase_if(waiting, [&](std::size_t w) { return serve(session, w); });
@@ -178,9 +204,23 @@ bool WorkerPool::Impl::has_range(Session& session, Writer& writer) {
   return true;
 }
 
+/// To the other writers; this one has nothing of them in hand.
+void WorkerPool::Impl::leave_ranges(Writer& writer) {
+  for (auto* position : {&writer.position, &writer.paused}) {
+    if (!*position) continue;
+    const RangeTask& task = (*position)->task;
+    if (!task.claim->lost) claims.give_back(task.range.range_id, *task.claim);
+    position->reset();
+  }
+}
+
 /// False when the writer must go on waiting.
 bool WorkerPool::Impl::serve(Session& session, std::size_t index) {
   Writer& writer = *writers[index];
+  if (static_cast<int>(index) >= control.workers()) {
+    if (!writer.busy) leave_ranges(writer);
+    return false;
+  }
   if (!has_range(session, writer)) return false;
   if (WindowPtr window = read(session, *writer.position)) {
     writer.inbox.enqueue(std::move(window));
@@ -194,7 +234,7 @@ WorkerPool::Impl::WindowPtr WorkerPool::Impl::read(Session& session, ReadPositio
   Backoff backoff(std::chrono::milliseconds(50), std::chrono::milliseconds(5000),
                   std::random_device{}());
   constexpr int kTries = 20;
-  planner::RunOptions run = options.run;
+  planner::RunOptions run = control.settings();
   if (horizon.held() && needs_passes(*position.task.job, run)) run.passes = 1;
   for (int attempt = 1; !ending(); ++attempt) {
     try {
@@ -216,31 +256,47 @@ WorkerPool::Impl::WindowPtr WorkerPool::Impl::read(Session& session, ReadPositio
 
 void WorkerPool::Impl::write_loop(std::size_t index) {
   try {
-    BatchWriter batches(options, plan.schema, job_id, throttle, stop, board, log);
-    Inbox& inbox = writers[index]->inbox;
+    BatchWriter batches(options, plan.schema, job_id, static_cast<int>(index), throttle, stop,
+                        board, log);
+    Writer& writer = *writers[index];
     requests.enqueue(index);
     batches.connect();
     while (!ending()) {
       WindowPtr window;
-      if (!inbox.wait_dequeue_timed(window, kPollMicroseconds)) continue;
-      requests.enqueue(index);
-      if (window->claim->lost) continue;
-      const WriteOutcome outcome = batches.write(*window);
-      if (outcome == WriteOutcome::kStopped) return;
-      if (outcome == WriteOutcome::kLost) {
-        claims.lost(*window);
-        log(LogLevel::kWarning, fmt::format("{}: a range of ours was taken over by another process",
-                                            window->job->table.table.display()));
-      } else if (window->last) {
-        sync_point(SyncPoint::kRangeDone);
-        claims.done(*window);
-        board.range_done(window->job->step_id);
-        events.enqueue({PoolEvent::Kind::kRangeDone, window->job->step_id, window->job->round, {}});
+      if (!writer.inbox.wait_dequeue_timed(window, kPollMicroseconds)) {
+        if (batches.parked()) batches.disconnect();
+        continue;
       }
+      writer.busy = true;
+      requests.enqueue(index);
+      if (!window->claim->lost) write(batches, *window);
+      writer.busy = false;
     }
   } catch (...) {
     if (!stop.cancelling()) fail(std::current_exception());
   }
+}
+
+void WorkerPool::Impl::write(BatchWriter& batches, const Window& window) {
+  switch (batches.write(window)) {
+    case WriteOutcome::kStopped:
+      return;
+    case WriteOutcome::kParked:
+      claims.give_back(window.range_id, *window.claim);
+      return;
+    case WriteOutcome::kLost:
+      claims.lost(window);
+      log(LogLevel::kWarning, fmt::format("{}: a range of ours was taken over by another process",
+                                          window.job->table.table.display()));
+      return;
+    case WriteOutcome::kWritten:
+      break;
+  }
+  if (!window.last) return;
+  sync_point(SyncPoint::kRangeDone);
+  claims.done(window);
+  board.range_done(window.job->step_id);
+  events.enqueue({PoolEvent::Kind::kRangeDone, window.job->step_id, window.job->round, {}});
 }
 
 WorkerPool::WorkerPool(const planner::JobSpec& spec, const planner::Plan& plan,
@@ -248,25 +304,21 @@ WorkerPool::WorkerPool(const planner::JobSpec& spec, const planner::Plan& plan,
                        ProgressBoard& board, StopSignal& stop, LogSink log)
     : impl_(std::make_unique<Impl>(spec, plan, options, job_id, throttle, board, stop,
                                    std::move(log))) {
-  const int writers = options.run.workers;
-  for (int i = 0; i < writers; ++i) impl_->writers.push_back(std::make_unique<Impl::Writer>());
-  const int readers = (writers + kWritersPerReader - 1) / kWritersPerReader;
-  for (int i = 0; i < readers; ++i) {
-    impl_->threads.create_thread([impl = impl_.get()] { impl->read_loop(); });
-  }
-  for (std::size_t i = 0; i < impl_->writers.size(); ++i) {
-    impl_->threads.create_thread([impl = impl_.get(), i] { impl->write_loop(i); });
-  }
+  impl_->grow();
 }
 
 WorkerPool::~WorkerPool() {
-  impl_->closed = true;
+  {
+    const MutexLock lock(impl_->growing);
+    impl_->closed = true;
+  }
   impl_->threads.join_all();
 }
 
 void WorkerPool::look() { impl_->claims.look(); }
 
 bool WorkerPool::wait(PoolEvent& event, std::chrono::milliseconds timeout) {
+  impl_->grow();
   return impl_->events.wait_dequeue_timed(
       event, std::chrono::duration_cast<std::chrono::microseconds>(timeout).count());
 }

@@ -25,6 +25,8 @@ struct PoolEvent {
 /// so that reading and writing overlap and at most two windows per writer are in memory. A range
 /// is worked on by one writer, its windows in order. While something holds the horizon back,
 /// tables that need several passes get one pass or wait (RunOptions::on_held_horizon).
+/// There are as many writers as RunControl says at the time: others are connected when they are
+/// first called for, and leave their ranges to the rest between two batches while they are not.
 /// look(), wait() and the destructor belong to one owner thread.
 class WorkerPool {
  public:

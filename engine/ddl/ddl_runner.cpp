@@ -67,6 +67,8 @@ DdlRunner::DdlRunner(const planner::JobSpec& spec, const EngineOptions& options,
     : spec_(spec),
       job_id_(job_id),
       skips_triggers_(options.run.user_triggers == planner::UserTriggers::kSkip),
+      control_(control_of(options)),
+      first_lock_timeout_(options.run.lock_timeout),
       stop_(stop),
       log_(log),
       session_(session_options(options, schema, SessionRole::kCoordinator, log), stop, log),
@@ -78,8 +80,10 @@ StepOutcome DdlRunner::persist(const planner::Step& step, const planner::Step& r
                                Try attempt) {
   attempts_ = 0;
   backoff_.reset();
-  while (!stop_.draining()) {
+  // A step that must try again waits as one that has not begun.
+  while (control_->pass(stop_)) {
     try {
+      follow_settings();
       return attempt();
     } catch (const sql::Error& error) {
       session_.roll_back();
@@ -209,7 +213,7 @@ bool DdlRunner::reconcile(const planner::Step& step) {
           step.table, kMaxComparisons));
     }
     for (int first = 0; first < found.rows();) {
-      if (stop_.draining()) return false;
+      if (!control_->pass(stop_)) return false;
       first = mend(step, found, first, mended);
     }
   }
@@ -275,6 +279,17 @@ bool DdlRunner::retry(const sql::Error& error, const planner::Step& step) {
   stop_.sleep(disposition == Disposition::kPause ? milliseconds(5000) : backoff_.next());
   if (error.sqlstate() == "55P03" && !stop_.draining()) outlast_vacuum(step);
   return true;
+}
+
+void DdlRunner::follow_settings() {
+  const planner::RunOptions run = control_->settings();
+  mend_sizer_.aim(run.batch_time, run.batch_rows);
+  sql::Connection& connection = session_.get();
+  if (lock_timeout_on_ != session_.generation()) lock_timeout_ = first_lock_timeout_;
+  lock_timeout_on_ = session_.generation();
+  if (lock_timeout_ == run.lock_timeout) return;
+  connection.execute(fmt::format("SET lock_timeout = '{}ms'", run.lock_timeout.count()));
+  lock_timeout_ = run.lock_timeout;
 }
 
 /// An autovacuum gives way only to a waiter that has waited for deadlock_timeout, so a shorter

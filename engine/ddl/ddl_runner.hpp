@@ -1,11 +1,14 @@
 #pragma once
 
 #include "engine/backfill/batch_sizer.hpp"
+#include "engine/control/run_control.hpp"
 #include "engine/engine.hpp"
 #include "engine/ledger/ledger.hpp"
 #include "engine/retry_policy.hpp"
 #include "engine/session.hpp"
 
+#include <chrono>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -51,14 +54,20 @@ class DdlRunner {
   /// Rows of `found` from `first` on; returns up to where.
   int mend(const planner::Step& step, const sql::Result& found, int first, std::int64_t& mended);
   bool retry(const sql::Error& error, const planner::Step& step);
+  /// lock_timeout and batch sizes as they are now.
+  void follow_settings();
   void outlast_vacuum(const planner::Step& step);
 
   const planner::JobSpec& spec_;
   const int job_id_;
   const bool skips_triggers_;  ///< of the application, for the rows that are mended
+  const std::shared_ptr<RunControl> control_;
+  const std::chrono::milliseconds first_lock_timeout_;  ///< of each new session
   StopSignal& stop_;
   LogSink log_;
   Session session_;
+  std::chrono::milliseconds lock_timeout_{0};  ///< of the session's connection
+  int lock_timeout_on_ = 0;                    ///< which of the session's connections
   Backoff backoff_;
   BatchSizer mend_sizer_;
   int mends_ = 0;

@@ -12,7 +12,7 @@
 namespace pgbackfill::engine {
 
 /// Version of the tables in sql/statements/ledger_schema.sql and of the texts kept in them.
-inline constexpr int kLedgerFormat = 5;
+inline constexpr int kLedgerFormat = 6;
 
 struct JobRecord {
   int job_id = 0;

@@ -8,15 +8,15 @@
 namespace pgbackfill::engine {
 namespace {
 
+std::string text(std::chrono::milliseconds lease) { return std::to_string(lease.count()); }
+
+}  // namespace
+
 std::string host_name() {
   std::array<char, 256> name{};
   if (::gethostname(name.data(), name.size() - 1) != 0) return "?";
   return name.data();
 }
-
-std::string text(std::chrono::milliseconds lease) { return std::to_string(lease.count()); }
-
-}  // namespace
 
 std::vector<ProcessRecord> gone_processes(const sql::Result& result) {
   std::vector<ProcessRecord> gone;
@@ -93,6 +93,7 @@ std::vector<ProcessRecord> ProcessLedger::processes() {
     record.current = result.boolean(row, 6);
     record.silent = result.real(row, 7);
     record.ranges = result.integer(row, 8);
+    record.heard = result.integer(row, 9);
     records.push_back(std::move(record));
   }
   return records;

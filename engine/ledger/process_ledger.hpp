@@ -23,7 +23,11 @@ struct ProcessRecord {
   bool current = false;  ///< it has not ended, and nobody has noted that it is gone
   double silent = 0;     ///< seconds since its last heartbeat
   std::int64_t ranges = 0;
+  std::int64_t heard = 0;  ///< the last request of an operator that it has obeyed
 };
+
+/// Of this machine.
+std::string host_name();
 
 /// What statement ledger_gone gives.
 std::vector<ProcessRecord> gone_processes(const sql::Result& result);

@@ -22,6 +22,7 @@ constexpr boost::chrono::milliseconds kLookEvery{250};
 /// told once.
 constexpr int kCalmLooks = 8;
 constexpr milliseconds kPassEvery{20};
+constexpr milliseconds kRestAtOnce{200};
 
 /// The first column of the query's first row: a number, or a boolean.
 void ask_query(sql::Connection& connection, const std::string& query, ThrottleSignals& signals) {
@@ -83,13 +84,14 @@ ThrottleSignals read_signals(sql::Connection& connection, const std::string& que
 
 Throttle::Throttle(const EngineOptions& options, const planner::Plan& plan, int job_id,
                    ProgressBoard& board, StopSignal& stop, LogSink log, bool noted)
-    : options_(options),
+    : control_(control_of(options)),
       connect_(session_options(options, plan.schema, SessionRole::kThrottle, log)),
       job_id_(job_id),
       board_(board),
       stop_(stop),
       log_(std::move(log)),
       noted_(noted),
+      query_(options.run.throttle_query),
       tracker_(options.run, written_tables(plan)) {}
 
 Throttle::~Throttle() {
@@ -117,8 +119,8 @@ void Throttle::clear() {
   }
 }
 
-bool Throttle::pass() {
-  while (state().level == Level::kHard) {
+bool Throttle::pass(int writer) {
+  while ((control_->paused() || state().level == Level::kHard) && writer < control_->workers()) {
     const auto since = Clock::now();
     if (!stop_.sleep(kPassEvery)) return false;
     slept(since);
@@ -127,11 +129,18 @@ bool Throttle::pass() {
 }
 
 void Throttle::rest(std::chrono::microseconds batch) {
-  const auto pause = pause_after(batch, options_.run.duty_cycle, state());
-  if (pause.count() == 0) return;
   const auto since = Clock::now();
-  stop_.sleep(std::chrono::ceil<milliseconds>(pause));
-  slept(since);
+  // What it is to wait may change meanwhile.
+  const auto left = [&] {
+    const auto pause = pause_after(batch, control_->settings().duty_cycle, state());
+    return std::chrono::ceil<milliseconds>(since + pause - Clock::now());
+  };
+  bool waited = false;
+  for (auto wait = left(); wait.count() > 0 && stop_.sleep(std::min(wait, kRestAtOnce));
+       wait = left()) {
+    waited = true;
+  }
+  if (waited) slept(since);
 }
 
 double Throttle::share() const { return batch_share(state()); }
@@ -143,7 +152,7 @@ ThrottleState Throttle::state() const {
 
 void Throttle::slept(Clock::time_point since) {
   slept_us_ += std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - since).count();
-  board_.throttled(static_cast<double>(slept_us_.load()) / 1e6 / options_.run.workers);
+  board_.throttled(static_cast<double>(slept_us_.load()) / 1e6 / control_->workers());
 }
 
 void Throttle::run() {
@@ -163,7 +172,11 @@ void Throttle::look() {
       connection_.emplace(connect_);
       lease_.emplace(stop_.watch(connection_->canceller()));
     }
-    change(tracker_.observe(read_signals(*connection_, options_.run.throttle_query), Clock::now()));
+    if (changes_seen_ != control_->changes()) {
+      changes_seen_ = control_->changes();
+      tracker_.limit_by(control_->settings());
+    }
+    change(tracker_.observe(read_signals(*connection_, query_), Clock::now()));
   } catch (const std::exception& error) {
     lease_.reset();
     connection_.reset();

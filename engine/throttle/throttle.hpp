@@ -1,5 +1,6 @@
 #pragma once
 
+#include "engine/control/run_control.hpp"
 #include "engine/engine.hpp"
 #include "engine/mutex.hpp"
 #include "engine/stop.hpp"
@@ -11,6 +12,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,9 +39,10 @@ class Throttle {
 
   /// Begins to look; the first look is over when it returns. Harmless when it has begun.
   void start();
-  /// Before a batch or a long step, with no transaction open: waits while a limit is reached. False
-  /// when a stop came first.
-  bool pass();
+  /// Before a batch or a long step, with no transaction open: waits while a limit is reached or an
+  /// operator has paused the run. False when a stop came first.
+  /// Writers from RunControl::workers() on do not wait: they are to park.
+  bool pass(int writer = 0);
   /// After a batch that took so long: waits as duty cycle and pressure ask for.
   void rest(std::chrono::microseconds batch);
   /// See batch_share().
@@ -56,18 +59,20 @@ class Throttle {
   void clear();
   void slept(std::chrono::steady_clock::time_point since);
 
-  const EngineOptions options_;
+  const std::shared_ptr<RunControl> control_;
   const sql::ConnectOptions connect_;
   const int job_id_;
   ProgressBoard& board_;
   StopSignal& stop_;
   const LogSink log_;
   const bool noted_;
-  ThrottleTracker tracker_;  // the watch's thread only while it runs, as the next four
+  const std::string query_;
+  ThrottleTracker tracker_;  // the watch's thread only while it runs, as the next five
   std::optional<sql::Connection> connection_;
   std::optional<StopSignal::Lease> lease_;
   ThrottleState told_;  ///< last written down
   int calm_looks_ = 0;
+  int changes_seen_ = 0;
   mutable Mutex mutex_;
   boost::condition_variable wake_;
   ThrottleState state_;                    // guarded by mutex_

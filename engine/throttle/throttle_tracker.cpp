@@ -35,6 +35,12 @@ void raise(ThrottleState& state, Level level, double pressure, std::string reaso
 ThrottleTracker::ThrottleTracker(const planner::RunOptions& run, std::vector<std::string> tables)
     : run_(run), tables_(std::move(tables)) {}
 
+void ThrottleTracker::limit_by(const planner::RunOptions& run) {
+  // What was written under the old rate is neither owed nor saved.
+  if (run.max_wal_rate != run_.max_wal_rate) wal_looked_.reset();
+  run_ = run;
+}
+
 ThrottleState ThrottleTracker::observe(const ThrottleSignals& signals, Clock::time_point now) {
   unseen_looks_ = 0;
   ThrottleState state;

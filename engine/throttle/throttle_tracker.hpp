@@ -47,6 +47,8 @@ class ThrottleTracker {
   /// `tables`: those that are written, as regclass text shows them.
   ThrottleTracker(const planner::RunOptions& run, std::vector<std::string> tables);
 
+  /// Other limits from now on.
+  void limit_by(const planner::RunOptions& run);
   ThrottleState observe(const ThrottleSignals& signals, Clock::time_point now);
   /// The server could not be asked.
   ThrottleState unseen(const std::string& why);
@@ -59,7 +61,7 @@ class ThrottleTracker {
   void watch_query(const ThrottleSignals& signals, ThrottleState& state) const;
   void watch_neighbours(const ThrottleSignals& signals, ThrottleState& state);
 
-  const planner::RunOptions run_;
+  planner::RunOptions run_;
   const std::vector<std::string> tables_;
   std::optional<Clock::time_point> wal_looked_;
   double wal_allowed_ = 0;  ///< position up to which the server may have written

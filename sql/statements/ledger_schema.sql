@@ -1,4 +1,4 @@
--- The ledger, format 5: the durable state of jobs. Safe to run again.
+-- The ledger, format 6: the durable state of jobs. Safe to run again.
 CREATE SCHEMA IF NOT EXISTS pgbackfill;
 
 CREATE TABLE IF NOT EXISTS pgbackfill.job (
@@ -92,7 +92,23 @@ CREATE TABLE IF NOT EXISTS pgbackfill.process (
   heartbeat timestamptz NOT NULL DEFAULT clock_timestamp(),
   -- Until when it counts as living without another heartbeat.
   expires timestamptz NOT NULL,
-  state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'ended', 'gone'))
+  state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'ended', 'gone')),
+  -- The last of pgbackfill.control that it has obeyed, and the last that came before it did.
+  heard bigint NOT NULL,
+  heard_first bigint NOT NULL
+);
+
+-- What operators ask of the run under way. A pause holds until it is resumed, whatever run comes.
+CREATE TABLE IF NOT EXISTS pgbackfill.control (
+  control_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  job_id integer NOT NULL REFERENCES pgbackfill.job ON DELETE CASCADE,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  role text NOT NULL DEFAULT current_user,
+  host text NOT NULL,
+  action text NOT NULL CHECK (action IN ('pause', 'resume', 'stop', 'set')),
+  -- set: of [run].
+  key text,
+  value text
 );
 
 -- Rows that the job inserted where they were missing, by their keys' columns as text: what taking

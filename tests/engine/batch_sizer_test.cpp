@@ -44,6 +44,22 @@ TEST(BatchSizer, StaysWithinItsBounds) {
   EXPECT_EQ(sizer.rows(), planner::kMinBatchRows);
 }
 
+TEST(BatchSizer, FollowsAnotherTargetAtOnceDownwardsAndBySteps) {
+  BatchSizer sizer(milliseconds(100), 0);
+  sizer.aim(milliseconds(50), 0);
+  EXPECT_EQ(sizer.rows(), planner::kFirstBatchRows / 2);
+  sizer.aim(milliseconds(50), 0);
+  EXPECT_EQ(sizer.rows(), planner::kFirstBatchRows / 2);
+  sizer.aim(milliseconds(50), 77);
+  EXPECT_EQ(sizer.rows(), 77);
+  measure(sizer, 100, 0.01);
+  EXPECT_EQ(sizer.rows(), 77);
+  sizer.aim(milliseconds(1000), 0);
+  EXPECT_EQ(sizer.rows(), planner::kFirstBatchRows);
+  measure(sizer, 20, 0.01);
+  EXPECT_GT(sizer.rows(), planner::kFirstBatchRows);
+}
+
 TEST(BatchSizer, AFixedSizeStays) {
   BatchSizer sizer(milliseconds(100), 123);
   measure(sizer, 100, 0.01);

@@ -111,6 +111,23 @@ TEST_F(ThrottleTrackerTest, AQuietServerSavesUpLittle) {
   EXPECT_EQ(look(signals).level, Level::kHard);
 }
 
+TEST_F(ThrottleTrackerTest, OtherLimitsHoldFromTheNextLookOn) {
+  run_.max_slot_wal = 10 * kMegabyte;
+  run_.max_wal_rate = 50 * kMegabyte;
+  ThrottleSignals signals;
+  signals.slot = "cdc";
+  signals.slot_bytes = 11 * kMegabyte;
+  look(signals);
+  signals.wal = 500 * kMegabyte;
+  EXPECT_EQ(look(signals).level, Level::kHard);
+  run_.max_slot_wal = 0;
+  run_.max_wal_rate = 400 * kMegabyte;
+  tracker_->limit_by(run_);
+  EXPECT_EQ(look(signals).level, Level::kNone) << "what was owed at the old rate is not";
+  signals.wal = 5000 * kMegabyte;
+  EXPECT_EQ(look(signals).level, Level::kHard);
+}
+
 TEST_F(ThrottleTrackerTest, SlotsAreLimited) {
   run_.max_slot_wal = 10 * kMegabyte;
   ThrottleSignals signals;

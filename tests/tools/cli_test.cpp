@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cstdlib>
@@ -85,7 +86,7 @@ TEST_F(CliTest, HelpAndVersionGoToStandardOutput) {
   const Outcome help = run({"--help"});
   EXPECT_EQ(help.code, kExitDone);
   EXPECT_EQ(help.err, "");
-  for (const char* name : {"plan", "run", "status", "verify"}) {
+  for (const char* name : {"plan", "run", "status", "verify", "pause", "resume", "stop", "set"}) {
     EXPECT_THAT(help.out, HasSubstr("\n  " + std::string(name)));
   }
   const Outcome version = run({"--version"});
@@ -128,9 +129,32 @@ TEST_F(CliTest, UsageErrorsAreOneLineAndExitTwo) {
   expect_usage_error({"run", "-c", good, "--dsn"}, "--dsn");
 }
 
-TEST_F(CliTest, CommandsOfLaterVersionsDoNotExist) {
-  for (const char* name : {"pause", "resume", "stop", "set"}) {
-    EXPECT_EQ(run({name}).code, kExitUsage) << name;
+TEST_F(CliTest, TheLogOfARunCanBeJsonLines) {
+  const Outcome outcome =
+      run({"run", "-c", good_file(), "--dsn", dead_dsn(), "--log-format", "json"});
+  EXPECT_EQ(outcome.code, kExitFailed);
+  const auto line = nlohmann::json::parse(outcome.err);
+  EXPECT_EQ(line["level"], "error");
+  EXPECT_THAT(line["message"].get<std::string>(), StartsWith("pgbackfill: cannot connect"));
+  EXPECT_THAT(line["time"].get<std::string>(),
+              ::testing::MatchesRegex("[0-9-]+T[0-9:]+\\.[0-9]+Z"));
+  expect_usage_error({"run", "-c", good_file(), "--log-format", "xml"}, "--log-format");
+}
+
+TEST_F(CliTest, SettingsOfALiveRunAreCheckedBeforeConnecting) {
+  expect_usage_error({"set"}, "setting");
+  expect_usage_error({"set", "workers"}, "write KEY=VALUE, not \"workers\"");
+  expect_usage_error({"set", "workers=0"}, "\"workers\" must be from 1 to 256, not \"0\"");
+  expect_usage_error({"set", "workers=2", "batch_time=250"}, "\"batch_time\" must be a duration");
+  expect_usage_error({"set", "wokers=2"},
+                     "there is no setting \"wokers\", did you mean \"workers\"?");
+  expect_usage_error({"set", "method=copy"}, "only the next run can have another \"method\"");
+  expect_usage_error({"pause", "now"}, "now");
+  for (const std::vector<std::string>& args :
+       {std::vector<std::string>{"pause"}, {"resume"}, {"stop"}, {"set", "duty_cycle=0.5"}}) {
+    std::vector<std::string> with_dsn = args;
+    with_dsn.insert(with_dsn.end(), {"--dsn", dead_dsn()});
+    EXPECT_EQ(run(with_dsn).code, kExitFailed);
   }
 }
 
