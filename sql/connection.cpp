@@ -5,8 +5,8 @@
 #include "sql/identifier.hpp"
 #include "sql/protocol.hpp"
 
-#include <exception>
 #include <array>
+#include <exception>
 #include <set>
 #include <stdexcept>
 
@@ -22,12 +22,30 @@ std::vector<const char*> pointers(const Params& params) {
 
 /// In one statement, for a round trip each would be most of what a short session costs.
 std::string set_all(const std::vector<std::pair<std::string, std::string>>& settings) {
-  std::string statement;
+  std::string statement = "SELECT current_setting('statement_timeout')";
   for (const auto& [name, value] : settings) {
-    statement += statement.empty() ? "SELECT " : ", ";
-    statement += "set_config(" + quote_literal(name) + ", " + quote_literal(value) + ", false)";
+    statement += ", set_config(" + quote_literal(name) + ", " + quote_literal(value) + ", false)";
   }
   return statement;
+}
+
+/// How often a role's own statement_timeout may end what sets another.
+constexpr int kMaxTimeouts = 20;
+
+/// A role's statement_timeout may end the very statement that sets another one, and its signal may
+/// come late and end the next.
+void apply_settings(Connection& connection,
+                    const std::vector<std::pair<std::string, std::string>>& settings) {
+  const std::string statement = set_all(settings);
+  for (int tries = 1;; ++tries) {
+    try {
+      const bool limited = connection.execute(statement).text(0, 0) != "0";
+      if (limited) connection.execute("SELECT");
+      return;
+    } catch (const Error& error) {
+      if (error.sqlstate() != "57014" || tries == kMaxTimeouts) throw;
+    }
+  }
 }
 
 }  // namespace
@@ -67,8 +85,7 @@ Connection::Connection(ConnectOptions options) : state_(std::make_unique<State>(
   for (const auto& [since, name, value] : state_->options.settings_since) {
     if (server_version() >= since) wanted.emplace_back(name, value);
   }
-  const std::string settings = set_all(wanted);
-  if (!settings.empty()) execute(settings);
+  if (!wanted.empty()) apply_settings(*this, wanted);
   if (state_->options.on_ready) state_->options.on_ready(*this);
 }
 
