@@ -4,7 +4,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -126,6 +128,9 @@ struct ReplicaLag {
   bool given() const noexcept { return time.count() > 0 || bytes > 0; }
 };
 
+/// What [run] accept may name: functions whose text has a label that changes.
+inline constexpr std::string_view kAcceptFunctionBodies = "function-bodies";
+
 /// [run]: how to go about it. Not part of what the job is, so it may differ from run to run.
 struct RunOptions {
   int workers = 4;  ///< writer connections, 1 to 256
@@ -151,6 +156,10 @@ struct RunOptions {
   std::int64_t max_quarantined = 0;
   /// How long no row may have needed the fill before the stage enforce begins; 0: it only warns.
   std::chrono::milliseconds enforce_when_quiet{0};
+  /// What would be refused, and is known and wanted.
+  std::set<std::string, std::less<>> accept;
+
+  bool accepts(std::string_view what) const { return accept.contains(what); }
 };
 
 /// [backup]: run once before the first change of a job. Not part of what the job is, either.

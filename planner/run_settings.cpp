@@ -130,6 +130,22 @@ RunSetting throttle_query() {
           {}};
 }
 
+RunSetting accept() {
+  const auto take = [](const std::string& text, RunOptions& options) -> Defect {
+    if (text != kAcceptFunctionBodies) {
+      return fmt::format("must be one of {}", kAcceptFunctionBodies);
+    }
+    options.accept.insert(text);
+    return std::nullopt;
+  };
+  return {"accept",
+          Form::kStrings,
+          "what would be refused and is known and wanted; function-bodies: functions whose text "
+          "names a label that changes",
+          take,
+          {std::string(kAcceptFunctionBodies)}};
+}
+
 std::vector<RunSetting> all_settings() {
   std::vector<RunSetting> settings;
   settings.push_back(
@@ -182,6 +198,7 @@ std::vector<RunSetting> all_settings() {
   settings.push_back(duration("enforce_when_quiet", &RunOptions::enforce_when_quiet, Zero::kAllowed,
                               "stage enforce waits until no row has come without its organization "
                               "for as long"));
+  settings.push_back(accept());
   return settings;
 }
 

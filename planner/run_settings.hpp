@@ -17,7 +17,7 @@ inline constexpr int kMostWorkers = 256;
 /// may be and what it means.
 struct RunSetting {
   /// How the migration file writes the value.
-  enum class Form { kInteger, kNumber, kBoolean, kString };
+  enum class Form { kInteger, kNumber, kBoolean, kString, kStrings };
 
   std::string key;  ///< "batch_time"; its flag is --batch-time
   Form form = Form::kString;

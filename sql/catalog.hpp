@@ -107,6 +107,8 @@ struct Dependent {
   std::string column;
   std::string kind;  ///< classid::regclass text: pg_rewrite, pg_policy, pg_proc, …
   std::string description;
+  std::string object;         ///< its oid (of a view, not of its rule); empty for some
+  bool only_by_text = false;  ///< a function whose body names a label; the server knows nothing
 };
 
 struct EnumType {

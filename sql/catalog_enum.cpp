@@ -14,6 +14,7 @@ Dependent dependent_at(const Result& rows, int row) {
     dependent.table = {std::string(rows.text(row, 2)), std::string(rows.text(row, 3))};
     dependent.column = rows.text(row, 4);
   }
+  if (rows.columns() > 5) dependent.object = rows.text(row, 5);
   return dependent;
 }
 
@@ -39,9 +40,11 @@ std::vector<Dependent> read_enum_dependents(Connection& connection, const EnumTy
                                         {type.name.quoted(), table_list, column_list}));
   append(dependents,
          connection.execute(statement("enum_column_obstacles"), {table_list, column_list}));
+  const std::size_t hard = dependents.size();
   append(dependents,
          connection.execute(statement("enum_function_bodies"),
                             {type.name.name, table_list, text_array_literal(old_labels)}));
+  for (std::size_t i = hard; i < dependents.size(); ++i) dependents[i].only_by_text = true;
   return dependents;
 }
 

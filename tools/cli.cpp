@@ -45,11 +45,15 @@ void add_setting(CLI::App& app, RunFlags& flags, const planner::RunSetting& sett
     const auto wrong = setting.take(text, scratch);
     return wrong ? fmt::format("{}, not \"{}\"", *wrong, text) : std::string();
   };
-  app.add_option_function<std::string>(
-         setting.flag(),
-         [&flags, &setting](const std::string& text) { flags.given.emplace_back(&setting, text); },
-         setting.help)
-      ->check(CLI::Validator(defect, ""));
+  const bool repeatable = setting.form == planner::RunSetting::Form::kStrings;
+  CLI::Option* option = app.add_option_function<std::vector<std::string>>(
+      setting.flag(),
+      [&flags, &setting](const std::vector<std::string>& texts) {
+        for (const std::string& text : texts) flags.given.emplace_back(&setting, text);
+      },
+      setting.help);
+  option->check(CLI::Validator(defect, ""))->allow_extra_args(false);
+  if (!repeatable) option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::Throw);
 }
 
 void add_common(CLI::App& app, CommandLine& line, bool config_required) {
@@ -74,6 +78,15 @@ Choices<planner::Stage> stage_choices() {
     stages.emplace_back(planner::to_string(stage), stage);
   }
   return stages;
+}
+
+/// What [run] settings change of a plan's findings.
+void add_plan_flags(CLI::App& app, CommandLine& line) {
+  for (const planner::RunSetting& setting : planner::run_settings()) {
+    if (setting.key == "accept" || setting.key == "user_triggers") {
+      add_setting(app, line.run, setting);
+    }
+  }
 }
 
 void add_run_flags(CLI::App& app, CommandLine& line) {
@@ -130,9 +143,7 @@ struct Parser {
     add_init();
     CLI::App& plan = add("plan", "Show what a run would do", plan_command, true);
     add_format(plan, line, {"text", "json", "sql"});
-    for (const planner::RunSetting& setting : planner::run_settings()) {
-      if (setting.key == "user_triggers") add_setting(plan, line.run, setting);
-    }
+    add_plan_flags(plan, line);
     CLI::App& run =
         add("run", "Take the migration to its end, or go on with it", run_command, true);
     add_run_flags(run, line);

@@ -20,10 +20,21 @@ TomlValue::Kind kind_of(RunSetting::Form form) {
       return TomlValue::Kind::kFloat;
     case RunSetting::Form::kBoolean:
       return TomlValue::Kind::kBoolean;
+    case RunSetting::Form::kStrings:
+      return TomlValue::Kind::kArray;
     case RunSetting::Form::kString:
       break;
   }
   return TomlValue::Kind::kString;
+}
+
+void take_each(const TomlSection& run, const RunSetting& setting, RunOptions& options) {
+  for (const PlacedText& text : run.texts(setting.key)) {
+    if (const auto defect = setting.take(text.text, options)) {
+      run.report(text.position, fmt::format("\"{}\" {}, not \"{}\"{}", setting.key, *defect,
+                                            text.text, did_you_mean(text.text, setting.words)));
+    }
+  }
 }
 
 }  // namespace
@@ -34,6 +45,10 @@ RunOptions read_run(const TomlValue& value, std::vector<SpecError>& errors) {
   const TomlSection run(value, "[run]", std::move(keys), errors);
   RunOptions options;
   for (const RunSetting& setting : run_settings()) {
+    if (setting.form == RunSetting::Form::kStrings) {
+      take_each(run, setting, options);
+      continue;
+    }
     const TomlValue* found = run.find(setting.key);
     const bool whole_number = found != nullptr && setting.form == RunSetting::Form::kNumber &&
                               found->kind == TomlValue::Kind::kInteger;

@@ -33,7 +33,7 @@ WITH RECURSIVE listed AS (
     JOIN carried l ON d.refobjid = l.relation AND d.refobjsubid = l.attnum
    WHERE d.refclassid = 'pg_class'::regclass
 ), kept AS (
-  -- A view shows by its rule, by columns of the type, or by both: take it as the view.
+  -- A view shows by its rule, by columns of the type, by its indexes and more: take it as the view.
   SELECT CASE WHEN v.oid IS NOT NULL THEN 'pg_rewrite' ELSE f.classid::regclass::text END AS kind,
          CASE WHEN v.oid IS NOT NULL THEN 'pg_class'::regclass ELSE f.classid END AS classid,
          coalesce(v.oid, f.objid) AS objid,
@@ -42,10 +42,6 @@ WITH RECURSIVE listed AS (
          f.attname
     FROM found f
     LEFT JOIN pg_rewrite rw ON f.classid = 'pg_rewrite'::regclass AND rw.oid = f.objid
-    LEFT JOIN pg_class v
-      ON v.relkind IN ('v', 'm')
-     AND (v.oid = rw.ev_class AND rw.rulename = '_RETURN'
-          OR f.classid = 'pg_class'::regclass AND v.oid = f.objid)
     LEFT JOIN pg_class c ON f.classid = 'pg_class'::regclass AND c.oid = f.objid
     LEFT JOIN pg_namespace cn ON cn.oid = c.relnamespace
     LEFT JOIN pg_index i ON c.relkind IN ('i', 'I') AND i.indexrelid = c.oid
@@ -55,6 +51,9 @@ WITH RECURSIVE listed AS (
     LEFT JOIN pg_attribute ada ON ada.attrelid = ad.adrelid AND ada.attnum = ad.adnum
     LEFT JOIN pg_constraint k ON f.classid = 'pg_constraint'::regclass AND k.oid = f.objid
     LEFT JOIN pg_trigger g ON f.classid = 'pg_trigger'::regclass AND g.oid = f.objid
+    LEFT JOIN pg_class v
+      ON v.relkind IN ('v', 'm')
+     AND v.oid = coalesce(rw.ev_class, i.indrelid, ad.adrelid, g.tgrelid, c.oid)
     LEFT JOIN pg_proc p ON f.classid = 'pg_proc'::regclass AND p.oid = f.objid
     LEFT JOIN pg_namespace pn ON pn.oid = p.pronamespace
    -- Parts of a type (its array, a range's constructors and casts) need no mention beside it.
@@ -91,7 +90,8 @@ SELECT DISTINCT ON (kept.classid, kept.objid, kept.objsubid)
        pg_describe_object(kept.classid, kept.objid, kept.objsubid),
        coalesce(n.nspname, ''),
        coalesce(c.relname, ''),
-       kept.attname
+       kept.attname,
+       kept.objid::text
   FROM kept
   LEFT JOIN pg_class c ON c.oid = kept.relation
   LEFT JOIN pg_namespace n ON n.oid = c.relnamespace

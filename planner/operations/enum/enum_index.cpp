@@ -1,35 +1,151 @@
 #include "planner/operations/enum/enum_index.hpp"
 
 #include "planner/plan/step_builder.hpp"
+#include "sql/statements.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 
 namespace pgbackfill::planner {
+namespace {
 
-std::vector<EnumIndex> enum_indexes(sql::Connection& connection, const EnumWork& work,
-                                    const sql::Table& table) {
+/// One index read part by part, each rewritten.
+class IndexReader {
+ public:
+  IndexReader(const sql::Result& row, const LabelRules& rules) : row_(row), rules_(rules) {}
+
+  EnumIndex read() {
+    EnumIndex index;
+    index.keys = rewritten(row_.text_array(0, 1));
+    const auto manners = row_.text_array(0, 2);
+    const auto included = rewritten(row_.text_array(0, 3));
+    if (!row_.text(0, 5).empty()) index.predicate = rewritten(row_.text(0, 5));
+    std::vector<std::string> keys = index.keys;
+    for (std::size_t i = 0; i < keys.size(); ++i) keys[i] += manners[i];
+    index.definition =
+        fmt::format("USING {} ({}){}{}{}", sql::quote_identifier(row_.text(0, 0)), join(keys, ", "),
+                    included.empty() ? "" : fmt::format(" INCLUDE ({})", join(included, ", ")),
+                    row_.text(0, 4), index.predicate.empty() ? "" : " WHERE " + index.predicate);
+    index.object = row_.text(0, 6);
+    index.constraint_object = row_.text(0, 7);
+    if (!row_.text(0, 8).empty()) index.constraint_kind = row_.text(0, 8).front();
+    index.deferrable = row_.boolean(0, 9);
+    index.comment = optional(10);
+    index.constraint_comment = optional(11);
+    index.referenced = row_.boolean(0, 12);
+    index.targets = row_.text_array(0, 13);
+    if (index.constraint_kind == 'x') index.constraint_definition = rewritten(row_.text(0, 14));
+    index.nulls_alike = row_.boolean(0, 15);
+    index.rewritten = std::move(met_);
+    return index;
+  }
+
+  bool changed() const { return changed_; }
+  /// All that changes is the name of a column.
+  bool plain() const { return plain_; }
+
+ private:
+  std::string rewritten(std::string_view text) {
+    RewrittenText result = rewrite_labels(text, rules_);
+    if (result.text != text) {
+      changed_ = true;
+      plain_ = plain_ && is_column(text);
+    }
+    met_.labels.merge(result.labels);
+    met_.plain_texts.merge(result.plain_texts);
+    met_.opaque_literals = met_.opaque_literals || result.opaque_literals;
+    return std::move(result.text);
+  }
+
+  std::vector<std::string> rewritten(std::vector<std::string> texts) {
+    for (std::string& text : texts) text = rewritten(std::string_view(text));
+    return texts;
+  }
+
+  /// The server quotes a name only where it must.
+  bool is_column(std::string_view text) const {
+    return std::any_of(rules_.new_columns.begin(), rules_.new_columns.end(),
+                       [&](const auto& column) {
+                         return text == column.first || text == sql::quote_identifier(column.first);
+                       });
+  }
+
+  std::optional<std::string> optional(int column) const {
+    if (row_.is_null(0, column)) return std::nullopt;
+    return std::string(row_.text(0, column));
+  }
+
+  const sql::Result& row_;
+  const LabelRules& rules_;
+  RewrittenText met_;
+  bool changed_ = false;
+  bool plain_ = true;
+};
+
+}  // namespace
+
+LabelRules shadow_rules(const EnumWork& work, const sql::Table& table) {
+  LabelRules rules;
+  LabelType type;
+  type.labels.insert(work.remap.begin(), work.remap.end());
+  rules.types[work.type->name] = std::move(type);
+  rules.new_types[work.type->name] = work.shadow_type;
+  for (const EnumColumnWork& column : work.columns) {
+    if (column.table == &table) rules.new_columns[column.column->name] = column.shadow;
+  }
+  return rules;
+}
+
+RewrittenText rewritten_default(sql::Connection& connection, const EnumWork& work,
+                                const EnumColumnWork& column) {
+  sql::Transaction undone(connection);
+  connection.execute("SET LOCAL search_path = pg_catalog");
+  const sql::Result row = connection.execute(
+      "SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef AS d JOIN pg_attribute AS a "
+      "ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE a.attrelid = $1::regclass "
+      "AND a.attname = $2",
+      {column.table->name.quoted(), column.column->name});
+  return rewrite_labels(row.text(0, 0), shadow_rules(work, *column.table));
+}
+
+namespace {
+
+std::string old_definition(sql::Connection& connection, const EnumWork& work,
+                           const sql::Table& table, const sql::QualifiedName& index) {
   std::vector<std::string> columns;
-  std::vector<std::string> shadows;
   std::vector<std::string> old_names;
   for (const EnumColumnWork& column : work.columns) {
     if (column.table != &table) continue;
     columns.push_back(column.column->name);
-    shadows.push_back(column.shadow);
     old_names.push_back(column.old_name);
   }
+  return index_definition(connection, index, columns, old_names);
+}
+
+}  // namespace
+
+std::vector<EnumIndex> enum_indexes(sql::Connection& connection, const EnumWork& work,
+                                    const sql::Table& table) {
+  const LabelRules rules = shadow_rules(work, table);
   std::vector<EnumIndex> indexes;
+  sql::Transaction undone(connection);
+  connection.execute("SET LOCAL search_path = pg_catalog");
   for (const sql::Index& index : table.indexes) {
-    const bool concerned = std::any_of(columns.begin(), columns.end(), [&](const auto& column) {
-      return index_uses(index, column);
-    });
     // An invalid index is a failed build: there is nothing to carry over.
-    if (!concerned || !index.valid) continue;
-    const auto over = [&](const std::vector<std::string>& names) {
-      return index_definition(connection, {table.name.schema, index.name}, columns, names);
-    };
-    indexes.push_back({index.name, sql::fit_identifier("pgbackfill_new_" + index.name),
-                       sql::fit_identifier("pgbackfill_old_" + index.name), index.unique,
-                       index.clustered, over(shadows), over(old_names)});
+    if (!index.valid) continue;
+    const sql::QualifiedName name{table.name.schema, index.name};
+    const sql::Result row = connection.execute(sql::statement("enum_index"), {name.quoted()});
+    IndexReader reader(row, rules);
+    EnumIndex found = reader.read();
+    if (!reader.changed()) continue;
+    found.index = &index;
+    found.shadow_name = sql::fit_identifier("pgbackfill_new_" + index.name);
+    found.old_name = sql::fit_identifier("pgbackfill_old_" + index.name);
+    found.plain = reader.plain() && found.constraint_kind == ' ' && !index.replica_identity &&
+                  found.targets.empty();
+    if (found.plain) found.old_definition = old_definition(connection, work, table, name);
+    indexes.push_back(std::move(found));
   }
   return indexes;
 }

@@ -1,26 +1,51 @@
 #pragma once
 
 #include "planner/operations/enum/enum_work.hpp"
+#include "planner/operations/enum/label_rewriter.hpp"
+#include "planner/scope.hpp"
 #include "sql/connection.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace pgbackfill::planner {
 
-/// An index over a column of an enum type, and how to build it over the column's shadow, or over
-/// the old column after the swap.
+/// An index that has a column of a replaced type among its keys, or a label in its text, and how
+/// to build it over the shadows.
 struct EnumIndex {
-  std::string name;
+  const sql::Index* index = nullptr;
   std::string shadow_name;  ///< until the swap
   std::string old_name;     ///< of the former one after the swap
-  bool unique = false;
-  bool clustered = false;
-  std::string definition;      ///< what follows the table's name in CREATE INDEX
-  std::string old_definition;  ///< the same over the old column
+  /// Nothing but bare columns of it changes, and no rule rests on it: it can be built anew over
+  /// the old columns.
+  bool plain = false;
+  std::string old_definition;         ///< when plain: `definition` over the old columns
+  std::string definition;             ///< what follows the table's name in CREATE INDEX
+  std::vector<std::string> keys;      ///< over the shadows, without order and operator class
+  std::string predicate;              ///< over the shadows; empty when it has none
+  std::string object;                 ///< its oid
+  std::string constraint_object;      ///< oid of its constraint; empty when it has none
+  char constraint_kind = ' ';         ///< p, u or x
+  std::string constraint_definition;  ///< of an exclusion, over the shadows
+  bool deferrable = false;
+  bool referenced = false;  ///< a foreign key leads to it
+  bool nulls_alike = false;
+  std::optional<std::string> comment;
+  std::optional<std::string> constraint_comment;
+  std::vector<std::string> targets;  ///< "2 100": statistics target of an expression
+  RewrittenText rewritten;           ///< what was met; its text is empty
 };
 
-/// The indexes of `table` that a swap of `work`'s type has to carry over.
+/// The rules for what is built before the swap, over the shadows of `table`.
+LabelRules shadow_rules(const EnumWork& work, const sql::Table& table);
+
+/// The column's default over the new type. REQUIRES: it has one, and no transaction is open.
+RewrittenText rewritten_default(sql::Connection& connection, const EnumWork& work,
+                                const EnumColumnWork& column);
+
+/// The indexes of `table` that a swap of `work`'s type has to carry over. REQUIRES: no transaction
+/// is open.
 std::vector<EnumIndex> enum_indexes(sql::Connection& connection, const EnumWork& work,
                                     const sql::Table& table);
 

@@ -7,6 +7,7 @@
 #include "planner/operations/enum/enum_checks.hpp"
 #include "planner/operations/enum/enum_plan.hpp"
 #include "planner/operations/enum/enum_section.hpp"
+#include "planner/operations/enum/enum_value.hpp"
 #include "planner/operations/enum/enum_work.hpp"
 #include "planner/preflight/needs.hpp"
 #include "planner/spec_resolution.hpp"
@@ -16,12 +17,15 @@
 namespace pgbackfill::planner {
 namespace {
 
-using sql::quote_identifier;
-
 void identify_type(const std::string& name, const EnumSpec& type, IdentityLines& lines) {
   lines.line("enum {}: values = {}", name, shown_list(type.values));
   if (!type.map.empty()) lines.line("enum {}: map = {}", name, shown_map(type.map));
   if (!type.unmap.empty()) lines.line("enum {}: unmap = {}", name, shown_map(type.unmap));
+  for (const auto& [label, parts] : type.when) {
+    for (const auto& [to, condition] : parts) {
+      lines.line("enum {}: {} is {} when {}", name, shown(label), shown(to), shown(condition));
+    }
+  }
   lines.line("enum {}: on unmapped = {}", name,
              type.on_unmapped ? shown(*type.on_unmapped) : "fail");
   lines.line("enum {}: order = {}", name, type.strict_order ? "strict" : "any");
@@ -44,21 +48,6 @@ void check_type(CatalogCheck& check, const EnumSpec& type) {
   }
   check.report(type.position, "[[enum]] \"{}\": database \"{}\" has no such type{}", type.type,
                check.catalog.database, did_you_mean(type.type, names));
-}
-
-Assignment shadow_assignment(const EnumWork& work, const EnumColumnWork& column) {
-  Assignment assignment;
-  assignment.column = column.shadow;
-  assignment.type = work.shadow_type.quoted();
-  assignment.resolve = ResolveKind::kRemap;
-  assignment.remap = work.remap;
-  assignment.input = column.column->name;
-  assignment.input_type = work.type->name.quoted();
-  assignment.expression = remap_expression(work, column, "t");
-  assignment.pending =
-      fmt::format("t.{} IS NOT NULL AND t.{} IS NULL", quote_identifier(assignment.input),
-                  quote_identifier(assignment.column));
-  return assignment;
 }
 
 class Enum : public Operation {

@@ -4,7 +4,6 @@
 #include "planner/plan/step_builder.hpp"
 
 #include <string>
-#include <string_view>
 
 namespace pgbackfill::planner {
 
@@ -15,8 +14,10 @@ void plan_enum_indexes(PlanContext& context);
 void plan_enum_finish(PlanContext& context);
 void plan_enum_rename(PlanContext& context, const EnumWork& work);
 
-/// The new label of an enum column of the row `row`, as an expression of the new type.
-std::string remap_expression(const EnumWork& work, const EnumColumnWork& column,
-                             std::string_view row);
+/// Appends the swap of one type, and what has to follow it at once. Returns why it cannot be taken
+/// back; empty when it can.
+std::string add_swap(PlanContext& context, const EnumWork& work);
+
+std::string type_label(const PlanContext& context, const EnumWork& work);
 
 }  // namespace pgbackfill::planner

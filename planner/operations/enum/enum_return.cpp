@@ -1,5 +1,6 @@
 #include "planner/operations/enum/enum_return.hpp"
 
+#include "planner/operations/enum/enum_check.hpp"
 #include "planner/operations/enum/enum_index.hpp"
 #include "planner/operations/enum/enum_sql.hpp"
 #include "planner/plan/losses.hpp"
@@ -20,6 +21,8 @@ using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 /// Rows found by one comparison; what remains is found by the next.
 constexpr std::int64_t kMaxFoundRows = 200'000;
+/// Objects that stand in the way of a return, by name.
+constexpr std::size_t kMaxNamed = 5;
 
 struct Return {
   Pairs becomes;                    ///< new label, old label
@@ -159,8 +162,8 @@ void check_not_null(const EnumTable& columns, const EnumColumnWork& column,
 std::vector<Step> index_steps(PlanContext& context, const EnumTable& columns,
                               const EnumIndex& index) {
   const std::size_t before = context.plan.steps.size();
-  add_index_steps(
-      context, {columns.table, columns.label, index.old_name, index.unique, index.old_definition});
+  add_index_steps(context, {columns.table, columns.label, index.old_name, index.index->unique,
+                            index.old_definition});
   const auto first = context.plan.steps.begin() + static_cast<std::ptrdiff_t>(before);
   std::vector<Step> steps(std::make_move_iterator(first),
                           std::make_move_iterator(context.plan.steps.end()));
@@ -202,16 +205,22 @@ void decorate_back(PlanContext& context, const EnumWork& work, const EnumTable& 
   }
   append(statements, create_sync(context, work, columns));
   for (const EnumIndex& index : enum_indexes(context.connection, work, *columns.table)) {
+    const std::string& name = index.index->name;
     for (const EnumColumnWork* column : columns.columns) {
       if (!mentions_word(index.definition, column->shadow)) continue;
       statements.push_back(
-          rename_column({table.schema, index.name}, column->column->name, column->shadow));
+          rename_column({table.schema, name}, column->column->name, column->shadow));
     }
-    statements.push_back(rename_index(table.schema, index.name, index.shadow_name));
-    statements.push_back(rename_index(table.schema, index.old_name, index.name));
-    if (index.clustered) {
+    statements.push_back(rename_index(table.schema, name, index.shadow_name));
+    statements.push_back(rename_index(table.schema, index.old_name, name));
+    if (index.comment) {
+      statements.push_back(fmt::format("COMMENT ON INDEX {} IS {}",
+                                       sql::QualifiedName{table.schema, name}.quoted(),
+                                       quote_literal(*index.comment)));
+    }
+    if (index.index->clustered) {
       statements.push_back(
-          alter_table(table, fmt::format("CLUSTER ON {}", quote_identifier(index.name))));
+          alter_table(table, fmt::format("CLUSTER ON {}", quote_identifier(name))));
     }
   }
 }
@@ -261,6 +270,34 @@ std::vector<std::string> label_counts(const EnumWork& work, const EnumColumnWork
 std::vector<std::string> label_losses(const EnumWork& work, const EnumColumnWork& column,
                                       const std::string& type) {
   return label_counts(work, column, type, "true");
+}
+
+std::string no_way_back(PlanContext& context, const EnumWork& work, const Carried& carried) {
+  if (!work.spec->when.empty()) {
+    return "the rows got their labels by the conditions of \"when\", which lead only one way";
+  }
+  std::vector<std::string> anew;
+  for (const CarriedObject& object : carried.objects) anew.push_back(object.description);
+  for (const EnumTable& columns : enum_tables(work)) {
+    for (const EnumColumnWork* column : columns.columns) {
+      if (column->array)
+        anew.push_back(fmt::format("array {}.{}", columns.label, column->column->name));
+    }
+    for (const EnumCheck& check : enum_table_checks(context.connection, work, *columns.table)) {
+      anew.push_back(fmt::format("CHECK {} of table {}", check.name, columns.label));
+    }
+    for (const EnumIndex& index : enum_indexes(context.connection, work, *columns.table)) {
+      if (!index.plain) {
+        anew.push_back(fmt::format("index {} of table {}", index.index->name, columns.label));
+      }
+    }
+  }
+  if (anew.empty()) return {};
+  std::string shown = join(
+      {anew.begin(), anew.begin() + static_cast<std::ptrdiff_t>(std::min(anew.size(), kMaxNamed))},
+      ", ");
+  if (anew.size() > kMaxNamed) shown += fmt::format(" and {} more", anew.size() - kMaxNamed);
+  return "only plain columns and indexes get their old labels back, not " + shown;
 }
 
 void return_from_swap(PlanContext& context, const EnumWork& work, Step& swap) {

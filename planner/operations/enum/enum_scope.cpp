@@ -3,35 +3,9 @@
 
 #include <algorithm>
 #include <set>
-#include <string_view>
 
 namespace pgbackfill::planner {
 namespace {
-
-/// The label of a default such as 'user'::user_role; nullopt for anything else.
-std::optional<std::string> plain_label(std::string_view expression) {
-  const bool escaped = expression.starts_with("E'");
-  if (!escaped && !expression.starts_with("'")) return std::nullopt;
-  std::string label;
-  for (std::size_t i = escaped ? 2 : 1; i < expression.size(); ++i) {
-    const char c = expression[i];
-    if (c == '\'' || (escaped && c == '\\')) {
-      if (i + 1 < expression.size() && expression[i + 1] == c) {
-        ++i;
-      } else if (c == '\'') {
-        const std::string_view rest = expression.substr(i + 1);
-        const bool only_a_cast = rest.starts_with("::") &&
-                                 rest.find_first_of("()|+") == std::string_view::npos &&
-                                 rest.find("::", 2) == std::string_view::npos;
-        return only_a_cast ? std::optional(label) : std::nullopt;
-      } else {
-        return std::nullopt;
-      }
-    }
-    label.push_back(c);
-  }
-  return std::nullopt;
-}
 
 EnumColumnWork resolve_enum_column(const JobSpec& spec, const sql::Table& table,
                                    const sql::Column& column) {
@@ -41,10 +15,6 @@ EnumColumnWork resolve_enum_column(const JobSpec& spec, const sql::Table& table,
   work.label = table.name.display(spec.schema);
   work.shadow = sql::fit_identifier("pgbackfill_new_" + column.name);
   work.old_name = sql::fit_identifier("pgbackfill_old_" + column.name);
-  if (column.default_expression && !column.default_expression->starts_with("NULL::")) {
-    work.default_label = plain_label(*column.default_expression);
-    work.default_understood = work.default_label.has_value();
-  }
   return work;
 }
 
@@ -66,7 +36,13 @@ void map_labels(EnumWork& work) {
   }
 }
 
+bool splits_any(const EnumWork& work) {
+  return std::any_of(work.type->labels.begin(), work.type->labels.end(),
+                     [&](const std::string& label) { return work.splits(label); });
+}
+
 bool already_equal(const EnumWork& work) {
+  if (splits_any(work)) return false;
   // A label that the file maps elsewhere still has rows to change, even if the lists agree.
   for (const auto& [from, to] : work.remap) {
     if (from != to) return false;
@@ -77,7 +53,7 @@ bool already_equal(const EnumWork& work) {
 }
 
 bool can_rename(const EnumWork& work) {
-  if (!work.unmapped.empty()) return false;
+  if (!work.unmapped.empty() || splits_any(work)) return false;
   std::set<std::string> targets;
   auto position = work.spec->values.begin();
   for (const auto& [from, to] : work.remap) {
@@ -104,10 +80,16 @@ std::optional<EnumWork> resolve_enum(const JobSpec& spec, const sql::Catalog& ca
   map_labels(work);
   if (already_equal(work)) return work;
   work.path = can_rename(work) ? EnumPath::kRename : EnumPath::kShadow;
-  for (const sql::EnumColumn& used : type->columns) {
-    const sql::Table* table = catalog.table(used.table);
-    const sql::Column* column = table == nullptr ? nullptr : table->column(used.column);
-    if (column != nullptr) work.columns.push_back(resolve_enum_column(spec, *table, *column));
+  // The server calls the array of a type so unless that name was taken.
+  const sql::QualifiedName array{type->name.schema, "_" + type->name.name};
+  for (const sql::Table& table : catalog.tables) {
+    if ((table.kind != 'r' && table.kind != 'p') || table.is_partition) continue;
+    for (const sql::Column& column : table.columns) {
+      const bool scalar = column.type_kind == 'e' && column.type_name == type->name;
+      if (!scalar && column.type_name != array) continue;
+      work.columns.push_back(resolve_enum_column(spec, table, column));
+      work.columns.back().array = !scalar;
+    }
   }
   return work;
 }

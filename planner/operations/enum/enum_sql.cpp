@@ -1,5 +1,7 @@
 #include "planner/operations/enum/enum_sql.hpp"
 
+#include "planner/operations/enum/enum_value.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -71,15 +73,23 @@ std::vector<std::string> create_sync(const PlanContext& context, const EnumWork&
                                      const EnumTable& columns) {
   std::string assignments;
   std::vector<std::string> conditions;
+  bool plain = true;
   for (const EnumColumnWork* column : columns.columns) {
     const std::string target = "NEW." + quote_identifier(column->shadow);
-    const std::string value = remap_expression(work, *column, "NEW");
-    assignments += fmt::format("  {} := {};\n", target, value);
-    conditions.push_back(fmt::format("{} IS DISTINCT FROM {}", target, value));
+    if (remaps_plainly(work, *column)) {
+      const std::string value = remap_expression(work, *column, "NEW");
+      assignments += fmt::format("  {} := {};\n", target, value);
+      conditions.push_back(fmt::format("{} IS DISTINCT FROM {}", target, value));
+    } else {
+      assignments += fmt::format("  SELECT {} INTO {} FROM (SELECT NEW.*) AS t;\n",
+                                 remap_expression(work, *column, "t"), target);
+      plain = false;
+    }
   }
+  // A trigger's condition may hold no subquery; the function looks at every row then.
   return create_row_trigger(context, columns, sync_trigger(work),
                             sync_function(work, *columns.table), assignments,
-                            join(conditions, " OR "));
+                            plain ? join(conditions, " OR ") : "");
 }
 
 std::vector<std::string> drop_sync(const EnumWork& work, const sql::Table& table) {
@@ -92,14 +102,15 @@ std::vector<std::string> create_row_trigger(const PlanContext& context, const En
                                             const std::string& trigger, const std::string& function,
                                             const std::string& assignments,
                                             const std::string& condition) {
-  const std::string body = "BEGIN\n" + assignments + "  RETURN NEW;\nEND";
-  return {
-      fmt::format("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY "
-                  "DEFINER SET search_path = {} AS {}",
-                  function, trigger_search_path(context.spec.schema), quote_literal(body)),
-      fmt::format("CREATE TRIGGER {} BEFORE INSERT OR UPDATE ON {} FOR EACH ROW WHEN ({}) "
-                  "EXECUTE FUNCTION {}()",
-                  quote_identifier(trigger), columns.table->name.quoted(), condition, function)};
+  const std::string body =
+      "#variable_conflict use_column\nBEGIN\n" + assignments + "  RETURN NEW;\nEND";
+  const std::string when = condition.empty() ? "" : fmt::format("WHEN ({}) ", condition);
+  return {fmt::format("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY "
+                      "DEFINER SET search_path = {} AS {}",
+                      function, trigger_search_path(context.spec.schema), quote_literal(body)),
+          fmt::format("CREATE TRIGGER {} BEFORE INSERT OR UPDATE ON {} FOR EACH ROW {}"
+                      "EXECUTE FUNCTION {}()",
+                      quote_identifier(trigger), columns.table->name.quoted(), when, function)};
 }
 
 std::string alter_column(const std::string& column, std::string_view action) {

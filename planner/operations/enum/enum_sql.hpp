@@ -33,7 +33,7 @@ std::vector<std::string> create_sync(const PlanContext& context, const EnumWork&
 std::vector<std::string> drop_sync(const EnumWork& work, const sql::Table& table);
 
 /// A plpgsql trigger function of the ledger's schema, and its trigger on rows that `condition`
-/// holds for.
+/// holds for (empty: on all).
 std::vector<std::string> create_row_trigger(const PlanContext& context, const EnumTable& columns,
                                             const std::string& trigger, const std::string& function,
                                             const std::string& assignments,

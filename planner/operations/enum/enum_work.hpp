@@ -14,11 +14,10 @@ namespace pgbackfill::planner {
 struct EnumColumnWork {
   const sql::Table* table = nullptr;
   const sql::Column* column = nullptr;
-  std::string label;                         ///< of the table
-  std::string shadow;                        ///< name of the new column until the swap
-  std::string old_name;                      ///< name of the old column after the swap
-  std::optional<std::string> default_label;  ///< the old default, when it is a plain label
-  bool default_understood = true;            ///< no default, NULL, or a plain label
+  bool array = false;    ///< of the type
+  std::string label;     ///< of the table
+  std::string shadow;    ///< name of the new column until the swap
+  std::string old_name;  ///< name of the old column after the swap
 };
 
 /// How an enum type gets its labels.
@@ -36,6 +35,10 @@ struct EnumWork {
   std::vector<std::string> unmapped;  ///< labels of the catalog that nothing maps into the new list
   std::vector<EnumColumnWork> columns;
   sql::QualifiedName shadow_type;
+
+  /// Its rows get different labels by a condition.
+  bool splits(const std::string& label) const { return spec->when.contains(label); }
+
   sql::QualifiedName old_type;  ///< what the type is called after the swap
 };
 

@@ -1,4 +1,7 @@
+#include "planner/operations/enum/check_carried.hpp"
+#include "planner/operations/enum/check_rows.hpp"
 #include "planner/operations/enum/enum_checks.hpp"
+#include "planner/operations/enum/enum_index.hpp"
 #include "planner/operations/enum/enum_work.hpp"
 
 #include <fmt/format.h>
@@ -19,14 +22,14 @@ std::map<std::string, std::int64_t> count_labels(PreflightContext& context, cons
                                                  const std::vector<std::string>& labels) {
   std::map<std::string, std::int64_t> counts;
   for (const std::string& label : labels) counts[label] = 0;
-  for (const sql::EnumColumn& column : work.type->columns) {
-    const sql::Table* table = context.catalog.table(column.table);
-    if (table == nullptr || (table->kind != 'r' && table->kind != 'p')) continue;
-    const std::string name = sql::quote_identifier(column.column);
+  for (const EnumColumnWork& column : work.columns) {
+    const std::string name = "t." + sql::quote_identifier(column.column->name);
     const sql::Result rows = context.connection.execute(
-        fmt::format("SELECT {0}::text, count(*) FROM {1} WHERE {0}::text = ANY ($1::text[]) GROUP "
-                    "BY 1",
-                    name, column.table.quoted()),
+        fmt::format(
+            "SELECT e.label::text, count(*) FROM {} AS t CROSS JOIN LATERAL {} AS e (label) "
+            "WHERE e.label::text = ANY ($1::text[]) GROUP BY 1",
+            column.table->name.quoted(),
+            column.array ? fmt::format("unnest({})", name) : fmt::format("(SELECT {})", name)),
         {sql::text_array_literal(labels)});
     for (int i = 0; i < rows.rows(); ++i)
       counts[std::string(rows.text(i, 0))] += rows.integer(i, 1);
@@ -64,63 +67,67 @@ void refuse_dependent(PreflightContext& context, const EnumWork& work,
                  "drop it or make it independent before the run, and set it up again after it");
 }
 
+/// Functions whose text names a label that changes: the server knows nothing of them, and nobody
+/// but their author can tell what is meant.
+void check_function_bodies(PreflightContext& context,
+                           const std::vector<sql::Dependent>& dependents) {
+  const bool accepted = context.spec.run.accepts(kAcceptFunctionBodies);
+  for (const sql::Dependent& dependent : dependents) {
+    if (!dependent.only_by_text) continue;
+    const std::string message = "its text names a label that changes, and is left as it is";
+    const std::string advice = "change it so that it works with the old and the new labels";
+    if (accepted) {
+      context.warn(dependent.description, message, advice);
+    } else {
+      context.refuse(
+          dependent.description, message,
+          fmt::format("{}, or go on as it is with --accept {}", advice, kAcceptFunctionBodies));
+    }
+  }
+}
+
+std::vector<sql::Dependent> dependents_of(PreflightContext& context, const sql::EnumType& type,
+                                          const std::vector<std::string>& labels) {
+  sql::Transaction undone(context.connection);
+  // Compiling the query takes the server seconds, running it milliseconds.
+  context.connection.execute("SET LOCAL jit = off");
+  return sql::read_enum_dependents(context.connection, type, labels);
+}
+
 /// Renaming a label carries everything along but the text of functions.
 void check_rename(PreflightContext& context, const EnumWork& work) {
   const auto labels = changed_labels(work);
   if (labels.empty()) return;
-  std::set<std::pair<std::string, std::string>> by_type;
-  for (const auto& dependent : sql::read_enum_dependents(context.connection, *work.type, {})) {
-    by_type.emplace(dependent.kind, dependent.description);
-  }
-  for (const auto& dependent : sql::read_enum_dependents(context.connection, *work.type, labels)) {
-    if (by_type.contains({dependent.kind, dependent.description})) continue;
-    context.refuse(dependent.description, "its text has a label that is renamed",
-                   "change it so that it works with the old and the new labels");
-  }
+  check_function_bodies(context, dependents_of(context, *work.type, labels));
 }
 
-void check_default(PreflightContext& context, const EnumColumnWork& column) {
-  if (column.default_understood) return;
+void check_default(PreflightContext& context, const EnumWork& work, const EnumColumnWork& column) {
+  if (!column.column->default_expression) return;
+  const RewrittenText text = rewritten_default(context.connection, work, column);
+  const bool understood = !text.casts_expressions && text.unknown.empty() &&
+                          text.plain_texts.empty() && !text.opaque_literals;
+  if (understood) return;
   context.refuse(
       fmt::format("{}.{}", column.label, column.column->name),
       fmt::format("its default is not a plain label: {}", *column.column->default_expression),
       "set a plain label as the default, or drop the default");
 }
 
-/// Indexes that can be built on the shadow but not put in the old one's place.
-void check_indexes(PreflightContext& context, const EnumWork& work, const EnumColumnWork& column) {
-  for (const sql::Index& index : column.table->indexes) {
-    if (!index_uses(index, column.column->name)) continue;
-    const auto refuse = [&](const std::string& message) {
-      context.refuse(fmt::format("index {} of table {}", index.name, column.label), message,
-                     "drop it before the run, and create it again after it");
-    };
-    if (column.table->kind == 'p') {
-      refuse(fmt::format("it holds {} on a partitioned table, which is not carried over",
-                         column.column->name));
-    }
-    for (const EnumWork& other : context.scope.of<EnumWork>()) {
-      if (&other == &work || other.path != EnumPath::kShadow) continue;
-      for (const EnumColumnWork& second : other.columns) {
-        if (second.table != column.table || !index_uses(index, second.column->name)) continue;
-        if (work.type->name < other.type->name) {
-          refuse(fmt::format("it holds columns of two types that are replaced, {} and {}",
-                             column.column->name, second.column->name));
-        }
-      }
-    }
-  }
-}
-
 void check_shadow(PreflightContext& context, const EnumWork& work) {
-  for (const sql::Dependent& dependent :
-       sql::read_enum_dependents(context.connection, *work.type, changed_labels(work))) {
+  sql::EnumType type = *work.type;
+  type.columns.clear();
+  for (const EnumColumnWork& column : work.columns) {
+    type.columns.push_back({column.table->name, column.column->name});
+  }
+  const auto dependents = dependents_of(context, type, changed_labels(work));
+  const std::set<std::string> carried = check_carried(context, work);
+  for (const sql::Dependent& dependent : dependents) {
+    if (dependent.only_by_text || carried.contains(carried_key(dependent))) continue;
     refuse_dependent(context, work, dependent);
   }
-  for (const EnumColumnWork& column : work.columns) {
-    check_default(context, column);
-    check_indexes(context, work, column);
-  }
+  check_function_bodies(context, dependents);
+  for (const EnumColumnWork& column : work.columns) check_default(context, work, column);
+  if (work.unmapped.empty()) check_enum_rows(context, work);
 }
 
 void check_leftovers(PreflightContext& context) {

@@ -1,0 +1,149 @@
+#include "planner/operations/enum/carried_objects.hpp"
+
+#include "sql/statements.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+
+namespace pgbackfill::planner {
+namespace {
+
+void merge(RewrittenText& all, const RewrittenText& one) {
+  all.labels.insert(one.labels.begin(), one.labels.end());
+  all.unknown.insert(one.unknown.begin(), one.unknown.end());
+  all.plain_texts.insert(one.plain_texts.begin(), one.plain_texts.end());
+  all.casts_expressions = all.casts_expressions || one.casts_expressions;
+  all.opaque_literals = all.opaque_literals || one.opaque_literals;
+}
+
+/// The columns' privileges, comments and options of a view.
+void decorate(sql::Connection& connection, CarriedObject& object) {
+  const sql::Result columns = connection.execute(
+      "SELECT n.nspname, c.relname, a.attname FROM pg_attribute AS a "
+      "JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+      "WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+      {object.object});
+  for (int i = 0; i < columns.rows(); ++i) {
+    const sql::QualifiedName view{std::string(columns.text(i, 0)), std::string(columns.text(i, 1))};
+    const std::string_view column = columns.text(i, 2);
+    for (std::string& statement : sql::column_decoration(connection, view, column, column)) {
+      object.create.push_back(std::move(statement));
+    }
+  }
+}
+
+void define(sql::Connection& connection, const LabelRules& rules, CarriedObject& object) {
+  const sql::Result rows =
+      connection.execute(sql::statement("carried_" + object.kind), {object.object});
+  for (int i = 0; i < rows.rows(); ++i) {
+    if (rows.text(i, 0) == "drop") {
+      object.drop.emplace_back(rows.text(i, 1));
+      continue;
+    }
+    RewrittenText rewritten = rewrite_labels(rows.text(i, 1), rules);
+    object.create.push_back(std::move(rewritten.text));
+    merge(object.rewritten, rewritten);
+  }
+  if (object.kind == "relation") decorate(connection, object);
+}
+
+bool needed_by_any(const CarriedObject& object, const std::vector<CarriedObject>& objects,
+                   const std::set<std::string>& gone) {
+  return std::any_of(objects.begin(), objects.end(), [&](const CarriedObject& other) {
+    return !gone.contains(other.id) &&
+           std::find(other.needs.begin(), other.needs.end(), object.id) != other.needs.end();
+  });
+}
+
+}  // namespace
+
+std::vector<CarriedObject> in_creation_order(std::vector<CarriedObject> objects) {
+  std::vector<CarriedObject> ordered;
+  std::set<std::string> made;
+  while (!objects.empty()) {
+    const auto next = std::find_if(objects.begin(), objects.end(), [&](const auto& object) {
+      return std::all_of(object.needs.begin(), object.needs.end(),
+                         [&](const std::string& id) { return made.contains(id); });
+    });
+    if (next == objects.end()) {
+      throw std::runtime_error(
+          fmt::format("{} and what it is made of need each other", objects.front().description));
+    }
+    made.insert(next->id);
+    ordered.push_back(std::move(*next));
+    objects.erase(next);
+  }
+  return ordered;
+}
+
+std::vector<const CarriedObject*> in_drop_order(const std::vector<CarriedObject>& objects) {
+  std::vector<const CarriedObject*> order;
+  std::set<std::string> gone;
+  while (order.size() < objects.size()) {
+    const CarriedObject* next = nullptr;
+    for (auto object = objects.rbegin(); object != objects.rend(); ++object) {
+      if (gone.contains(object->id) || needed_by_any(*object, objects, gone)) continue;
+      if (next == nullptr || (object->kind == "relation" && next->kind != "relation")) {
+        next = &*object;
+      }
+    }
+    if (next == nullptr) throw std::logic_error("carried objects are not in order");
+    gone.insert(next->id);
+    order.push_back(next);
+  }
+  return order;
+}
+
+LabelRules label_rules(const Scope& scope, const EnumWork& work) {
+  LabelRules rules;
+  for (const EnumWork& other : scope.of<EnumWork>()) {
+    LabelType type;
+    type.labels.insert(other.remap.begin(), other.remap.end());
+    if (other.path != EnumPath::kNone) rules.types[other.type->name] = std::move(type);
+    if (&other == &work) break;
+  }
+  return rules;
+}
+
+Carried carried_objects(sql::Connection& connection, const Scope& scope, const EnumWork& work) {
+  const LabelRules rules = label_rules(scope, work);
+  std::vector<std::string> tables;
+  std::vector<std::string> columns;
+  for (const EnumColumnWork& column : work.columns) {
+    tables.push_back(column.table->name.quoted());
+    columns.push_back(column.column->name);
+  }
+  // Then the server writes every name with its schema.
+  sql::Transaction undone(connection);
+  connection.execute("SET LOCAL search_path = pg_catalog");
+  // Compiling the query takes the server seconds, running it milliseconds.
+  connection.execute("SET LOCAL jit = off");
+  const sql::Result rows = connection.execute(
+      sql::statement("enum_carried"), {work.type->name.quoted(), sql::text_array_literal(tables),
+                                       sql::text_array_literal(columns)});
+  Carried carried;
+  for (int i = 0; i < rows.rows(); ++i) {
+    CarriedObject object;
+    object.kind = rows.text(i, 0);
+    object.object = rows.text(i, 2);
+    object.id = fmt::format("{} {}", rows.text(i, 1), object.object);
+    object.description = rows.text(i, 3);
+    if (object.kind.empty()) {
+      carried.obstacles.push_back(std::move(object.description));
+      continue;
+    }
+    object.needs = rows.text_array(i, 4);
+    object.stored = rows.boolean(i, 5);
+    object.populated = rows.boolean(i, 6);
+    object.name = rows.text(i, 7);
+    define(connection, rules, object);
+    carried.objects.push_back(std::move(object));
+  }
+  carried.objects = in_creation_order(std::move(carried.objects));
+  return carried;
+}
+
+}  // namespace pgbackfill::planner

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "planner/operations/enum/enum_work.hpp"
+#include "planner/operations/enum/label_rewriter.hpp"
+#include "planner/scope.hpp"
+#include "sql/connection.hpp"
+
+#include <string>
+#include <vector>
+
+namespace pgbackfill::planner {
+
+/// An object that reads a column of a replaced type, or names the type: it is dropped and created
+/// again, its labels mapped, in the swap's own transaction.
+struct CarriedObject {
+  std::string
+      kind;        ///< relation, function, rule, policy, trigger, default, statistics, publication
+  std::string id;  ///< "pg_class 12345"
+  std::string object;  ///< its oid
+  std::string description;
+  std::vector<std::string> needs;  ///< ids of carried objects that must exist before it
+  bool stored = false;             ///< a materialized view
+  bool populated = true;
+  std::string name;  ///< relations: quoted
+  std::vector<std::string> drop;
+  std::vector<std::string> create;
+  RewrittenText rewritten;  ///< what was met in all of it; its text is empty
+};
+
+struct Carried {
+  std::vector<CarriedObject> objects;  ///< in the order in which they are created
+  std::vector<std::string> obstacles;  ///< descriptions of what depends on them and cannot follow
+};
+
+/// Works on the order of the objects alone. Throws std::runtime_error when two need each other.
+std::vector<CarriedObject> in_creation_order(std::vector<CarriedObject> objects);
+/// Views first, as far as dependencies allow: a reader locks a view before its tables, and whoever
+/// locks in the other order may end in a deadlock with it.
+std::vector<const CarriedObject*> in_drop_order(const std::vector<CarriedObject>& objects);
+
+/// How the labels read once `work`'s type is swapped: those of types swapped before it are new by
+/// then, those of later ones still old.
+LabelRules label_rules(const Scope& scope, const EnumWork& work);
+
+/// REQUIRES: no transaction is open.
+Carried carried_objects(sql::Connection& connection, const Scope& scope, const EnumWork& work);
+
+}  // namespace pgbackfill::planner

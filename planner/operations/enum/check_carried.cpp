@@ -1,0 +1,171 @@
+#include "planner/operations/enum/check_carried.hpp"
+
+#include "planner/operations/enum/carried_objects.hpp"
+#include "planner/operations/enum/enum_check.hpp"
+#include "planner/operations/enum/enum_index.hpp"
+#include "planner/operations/enum/enum_plan.hpp"
+#include "planner/operations/enum/enum_sql.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <stdexcept>
+#include <vector>
+
+namespace pgbackfill::planner {
+namespace {
+
+constexpr std::string_view kDropBefore = "drop it before the run, and create it again after it";
+/// Up to here an exclusion constraint is built in moments while the table is locked.
+constexpr std::int64_t kFewBlocks = 1000;
+
+std::string key(std::string_view kind, std::string_view object) {
+  return fmt::format("{}:{}", kind, object);
+}
+
+/// Labels that several now share a new one with, or that rows get by condition.
+std::set<std::string> merged_labels(const EnumWork& work) {
+  std::set<std::string> merged;
+  for (const auto& [from, to] : work.remap) {
+    for (const auto& [other, same] : work.remap) {
+      if (from != other && to == same) merged.insert(from);
+    }
+  }
+  return merged;
+}
+
+class CarriedCheck {
+ public:
+  CarriedCheck(PreflightContext& context, const EnumWork& work)
+      : context_(context), work_(work), merged_(merged_labels(work)) {}
+
+  std::set<std::string> run() {
+    check_objects();
+    for (const EnumTable& columns : enum_tables(work_)) {
+      check_constraints(columns);
+      check_indexes(columns);
+    }
+    return std::move(carried_);
+  }
+
+ private:
+  void refuse(const std::string& object, const std::string& message) {
+    context_.refuse(object, message, std::string(kDropBefore));
+  }
+
+  void check_objects() {
+    Carried carried;
+    try {
+      carried = carried_objects(context_.connection, context_.scope, work_);
+    } catch (const std::runtime_error& error) {
+      if (dynamic_cast<const sql::Error*>(&error) != nullptr) throw;
+      refuse("type " + work_.type->name.display(context_.spec.schema), error.what());
+      return;
+    }
+    for (const CarriedObject& object : carried.objects) {
+      const bool relation = object.kind == "relation";
+      carried_.insert(
+          key(relation ? "pg_rewrite" : object.id.substr(0, object.id.find(' ')), object.object));
+      check_text(object.description, object.rewritten);
+      if (object.stored && object.populated) {
+        context_.warn(
+            object.description,
+            "the cutover creates it empty, and it cannot be read until it is filled again "
+            "right after",
+            "see that nobody needs it at that time");
+      }
+    }
+    for (const std::string& obstacle : carried.obstacles) {
+      refuse(obstacle, "it depends on an object that is set up anew for " +
+                           work_.type->name.display(context_.spec.schema) +
+                           ", and is not carried over");
+    }
+  }
+
+  void check_text(const std::string& object, const RewrittenText& text) {
+    if (text.opaque_literals) {
+      refuse(object, "it holds a row value with labels as a literal, which is not taken apart");
+    }
+    if (!text.plain_texts.empty()) {
+      context_.warn(object,
+                    fmt::format("it has as plain text, not as a label of the type, and keeps: {}",
+                                fmt::join(text.plain_texts, ", ")),
+                    "see whether it compares a label as text, and change it if so");
+    }
+    for (const std::string& label : text.labels) {
+      if (work_.splits(label)) {
+        refuse(object, fmt::format("it names the label {}, which is split; which of the new ones "
+                                   "is meant cannot be told",
+                                   sql::quote_literal(label)));
+      } else if (merged_.contains(label)) {
+        context_.warn(object,
+                      fmt::format("it names the label {}, which becomes one with others, and so "
+                                  "will hold for more rows",
+                                  sql::quote_literal(label)),
+                      "see that this is meant");
+      }
+    }
+  }
+
+  void check_constraints(const EnumTable& columns) {
+    for (const EnumCheck& check : enum_table_checks(context_.connection, work_, *columns.table)) {
+      carried_.insert(key("pg_constraint", check.object));
+      check_text(fmt::format("constraint {} on table {}", check.name, columns.label),
+                 check.rewritten);
+    }
+  }
+
+  void check_indexes(const EnumTable& columns) {
+    for (const EnumIndex& index : enum_indexes(context_.connection, work_, *columns.table)) {
+      carried_.insert(key("pg_class", index.object));
+      if (!index.constraint_object.empty()) {
+        carried_.insert(key("pg_constraint", index.constraint_object));
+      }
+      const std::string name =
+          fmt::format("index {} of table {}", index.index->name, columns.label);
+      check_text(name, index.rewritten);
+      check_index(columns, index, name);
+    }
+  }
+
+  void check_index(const EnumTable& columns, const EnumIndex& index, const std::string& name) {
+    const sql::Table& table = *columns.table;
+    if (table.kind == 'p') {
+      refuse(name,
+             "it is over a replaced column of a partitioned table, which is not carried over");
+    }
+    if (index.deferrable) refuse(name, "it is deferrable, which an index built online cannot be");
+    if (index.referenced) refuse(name, "a foreign key leads to it, and is not carried over");
+    if (index.constraint_kind == 'x' && context_.spec.run.online && table.blocks > kFewBlocks) {
+      refuse(name,
+             "it is an exclusion constraint of a large table, and the server cannot build one "
+             "without locking the table; run with online = false for that");
+    }
+    for (const EnumWork& other : context_.scope.of<EnumWork>()) {
+      if (&other == &work_ || other.path != EnumPath::kShadow) continue;
+      for (const EnumColumnWork& second : other.columns) {
+        if (second.table == &table && index_uses(*index.index, second.column->name) &&
+            work_.type->name < other.type->name) {
+          refuse(name, "it holds columns of two types that are replaced");
+        }
+      }
+    }
+  }
+
+  PreflightContext& context_;
+  const EnumWork& work_;
+  const std::set<std::string> merged_;
+  std::set<std::string> carried_;
+};
+
+}  // namespace
+
+std::string carried_key(const sql::Dependent& dependent) {
+  return key(dependent.kind, dependent.object);
+}
+
+std::set<std::string> check_carried(PreflightContext& context, const EnumWork& work) {
+  return CarriedCheck(context, work).run();
+}
+
+}  // namespace pgbackfill::planner

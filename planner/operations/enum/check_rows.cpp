@@ -1,0 +1,159 @@
+#include "planner/operations/enum/check_rows.hpp"
+
+#include "planner/operations/enum/enum_index.hpp"
+#include "planner/operations/enum/enum_plan.hpp"
+#include "planner/operations/enum/enum_sql.hpp"
+#include "planner/operations/enum/enum_value.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+namespace pgbackfill::planner {
+namespace {
+
+using sql::quote_identifier;
+
+constexpr int kSamples = 5;
+
+/// Rows that differ may be alike afterwards.
+bool may_merge(const EnumWork& work) {
+  std::set<std::string> targets;
+  for (const auto& [from, to] : work.remap) {
+    if (!targets.insert(to).second) return true;
+  }
+  return !work.spec->when.empty();
+}
+
+class RowCheck {
+ public:
+  /// The new type stands in the session's temporary schema meanwhile.
+  RowCheck(PreflightContext& context, const EnumWork& work) : context_(context), trial_(work) {
+    trial_.shadow_type.schema = "pg_temp";
+  }
+
+  void run() {
+    const auto tables = enum_tables(trial_);
+    std::vector<std::vector<EnumIndex>> indexes;
+    for (const EnumTable& columns : tables) {
+      indexes.push_back(enum_indexes(context_.connection, trial_, *columns.table));
+    }
+    sql::Transaction undone(context_.connection);
+    context_.connection.execute(fmt::format("CREATE TYPE {} AS ENUM ({})",
+                                            trial_.shadow_type.quoted(),
+                                            literal_list(trial_.spec->values)));
+    for (std::size_t i = 0; i < tables.size(); ++i) {
+      check_arrays(tables[i]);
+      if (!check_conditions(tables[i]) || !may_merge(trial_)) continue;
+      for (const EnumIndex& index : indexes[i]) {
+        if (index.index->unique) check_unique(tables[i], index);
+      }
+    }
+  }
+
+ private:
+  /// The table with its shadows, as a subquery.
+  std::string shadowed(const EnumTable& columns) const {
+    std::string shadows;
+    for (const EnumColumnWork* column : columns.columns) {
+      shadows += fmt::format(", {} AS {}", remap_expression(trial_, *column, "t"),
+                             quote_identifier(column->shadow));
+    }
+    return fmt::format("(SELECT t.*{} FROM {} AS t) AS t", shadows, columns.table->name.quoted());
+  }
+
+  void check_arrays(const EnumTable& columns) {
+    for (const EnumColumnWork* column : columns.columns) {
+      if (!column->array) continue;
+      const std::string name = quote_identifier(column->column->name);
+      const auto rows =
+          context_.connection
+              .execute(fmt::format("SELECT count(*) FROM {} WHERE array_ndims({}) > 1 "
+                                   "OR array_lower({}, 1) <> 1",
+                                   columns.table->name.quoted(), name, name))
+              .integer(0, 0);
+      if (rows == 0) continue;
+      context_.refuse(fmt::format("{}.{}", columns.label, column->column->name),
+                      fmt::format("{} row{} an array of several dimensions, or whose first element "
+                                  "is not number 1",
+                                  rows, rows == 1 ? " has" : "s have"),
+                      "only plain lists are carried over; change those rows before the run");
+    }
+  }
+
+  bool check_conditions(const EnumTable& columns) {
+    if (trial_.spec->when.empty()) return true;
+    context_.connection.execute("SAVEPOINT pgbackfill_trial");
+    try {
+      context_.connection.execute("SELECT FROM " + shadowed(columns) + " LIMIT 0");
+      check_generated(columns);
+      return true;
+    } catch (const sql::Error& error) {
+      if (error.connection_lost()) throw;
+      context_.connection.execute("ROLLBACK TO SAVEPOINT pgbackfill_trial");
+      context_.refuse(columns.label,
+                      fmt::format("a condition of \"when\" cannot be evaluated over its rows: {}",
+                                  error.diagnostics().message),
+                      "a condition names the row's columns, of every table with the type");
+      return false;
+    }
+  }
+
+  /// The trigger for live writers runs before the server computes those.
+  void check_generated(const EnumTable& columns) {
+    for (const sql::Column& column : columns.table->columns) {
+      if (!column.generated) continue;
+      for (const auto& [label, parts] : trial_.spec->when) {
+        for (const auto& [to, condition] : parts) {
+          if (!mentions_word(condition, column.name)) continue;
+          context_.refuse(
+              fmt::format("{}.{}", columns.label, column.name),
+              "a condition of \"when\" reads it, and it is generated, so that it has no "
+              "value yet when a row is written",
+              "write the condition with what it is generated from");
+        }
+      }
+    }
+  }
+
+  void check_unique(const EnumTable& columns, const EnumIndex& index) {
+    std::vector<std::string> texts;
+    std::vector<std::string> where;
+    for (const std::string& key : index.keys) {
+      texts.push_back(fmt::format("coalesce(({})::text, 'NULL')", key));
+      if (!index.nulls_alike) where.push_back(fmt::format("({}) IS NOT NULL", key));
+    }
+    if (!index.predicate.empty()) where.push_back(index.predicate);
+    const sql::Result rows = context_.connection.execute(fmt::format(
+        "SELECT concat_ws(', ', {}), count(*), count(*) OVER () FROM {} WHERE {} GROUP BY {} "
+        "HAVING count(*) > 1 ORDER BY 2 DESC, 1 LIMIT {}",
+        join(texts, ", "), shadowed(columns), where.empty() ? "true" : join(where, " AND "),
+        join(index.keys, ", "), kSamples));
+    if (rows.rows() == 0) return;
+    std::vector<std::string> samples;
+    for (int i = 0; i < rows.rows(); ++i) {
+      samples.push_back(fmt::format("({}) {} times", rows.text(i, 0), rows.integer(i, 1)));
+    }
+    const std::int64_t all = rows.integer(0, 2);
+    context_.refuse(
+        fmt::format("index {} of table {}", index.index->name, columns.label),
+        fmt::format("it is unique, and with the new labels {} key{} would be there more than once: "
+                    "{}{}",
+                    all, all == 1 ? "" : "s", fmt::join(samples, "; "),
+                    all > rows.rows() ? "; …" : ""),
+        "change those rows, or the map, before the run");
+  }
+
+  PreflightContext& context_;
+  EnumWork trial_;
+};
+
+}  // namespace
+
+void check_enum_rows(PreflightContext& context, const EnumWork& work) {
+  RowCheck(context, work).run();
+}
+
+}  // namespace pgbackfill::planner

@@ -1,0 +1,112 @@
+#include "planner/operations/enum/enum_value.hpp"
+
+#include "planner/backfill/reconcile_sql.hpp"
+#include "planner/operations/enum/enum_plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+namespace pgbackfill::planner {
+namespace {
+
+using sql::quote_identifier;
+using sql::quote_literal;
+
+/// Rows mended after one comparison; what remains is found by the next.
+constexpr std::int64_t kMaxStaleRows = 50'000;
+
+/// Lets the condition name columns bare or with the table's own name.
+std::string condition_over(std::string_view condition, const sql::Table& table,
+                           std::string_view row) {
+  return fmt::format("(SELECT ({}) FROM (SELECT {}.*) AS {})", condition, row,
+                     quote_identifier(table.name.name));
+}
+
+/// The new label for the old one that `old` is.
+std::string label_expression(const EnumWork& work, const sql::Table& table, std::string_view old,
+                             std::string_view row) {
+  const std::string type = work.shadow_type.quoted();
+  std::string cases;
+  for (const auto& [from, to] : work.remap) {
+    std::string value = constant_expression(to, type);
+    if (const auto split = work.spec->when.find(from); split != work.spec->when.end()) {
+      std::string parts;
+      for (const auto& [label, condition] : split->second) {
+        parts += fmt::format(" WHEN {} THEN {}", condition_over(condition, table, row),
+                             constant_expression(label, type));
+      }
+      value = fmt::format("CASE{} ELSE {} END", parts, value);
+    }
+    cases += fmt::format(" WHEN {} THEN {}", quote_literal(from), value);
+  }
+  if (cases.empty()) return fmt::format("NULL::{}", type);
+  return fmt::format("(CASE {}::text{} END)", old, cases);
+}
+
+}  // namespace
+
+std::string shadow_column_type(const EnumWork& work, const EnumColumnWork& column) {
+  return work.shadow_type.quoted() + (column.array ? "[]" : "");
+}
+
+bool remaps_plainly(const EnumWork& work, const EnumColumnWork& column) {
+  return work.spec->when.empty() && !column.array;
+}
+
+std::string remap_expression(const EnumWork& work, const EnumColumnWork& column,
+                             std::string_view row) {
+  const std::string value = fmt::format("{}.{}", row, quote_identifier(column.column->name));
+  if (!column.array) return label_expression(work, *column.table, value, row);
+  return fmt::format(
+      "(CASE WHEN {0} IS NOT NULL THEN coalesce((SELECT array_agg({1} ORDER BY e.place) FROM "
+      "unnest({0}) WITH ORDINALITY AS e (label, place)), '{{}}'::{2}) END)",
+      value, label_expression(work, *column.table, "e.label", row),
+      shadow_column_type(work, column));
+}
+
+Assignment shadow_assignment(const EnumWork& work, const EnumColumnWork& column) {
+  Assignment assignment;
+  assignment.column = column.shadow;
+  assignment.type = shadow_column_type(work, column);
+  assignment.expression = remap_expression(work, column, "t");
+  if (remaps_plainly(work, column)) {
+    assignment.resolve = ResolveKind::kRemap;
+    assignment.remap = work.remap;
+    assignment.input = column.column->name;
+    assignment.input_type = work.type->name.quoted();
+  } else {
+    assignment.resolve = ResolveKind::kServer;
+  }
+  assignment.pending =
+      fmt::format("t.{} IS NOT NULL AND t.{} IS NULL", quote_identifier(column.column->name),
+                  quote_identifier(assignment.column));
+  return assignment;
+}
+
+void add_enum_reconcile(PlanContext& context, const EnumWork& work) {
+  if (work.spec->when.empty()) return;
+  std::vector<Step> steps;
+  for (const EnumColumnWork& column : work.columns) {
+    for (const std::string& id : backfill_ids(context, *column.table)) {
+      const Step* backfill = context.plan.step(id);
+      if (backfill == nullptr) continue;
+      const TableBackfill& table = *backfill->backfill;
+      const Assignment assignment = shadow_assignment(work, column);
+      const ValueJoin source{
+          fmt::format("JOIN LATERAL (SELECT {} AS value) AS s ON true", assignment.expression),
+          "s.value"};
+      Step step = make_step(Stage::kFinish, backfill->table, "reconcile", column.shadow);
+      step.kind = StepKind::kReconcile;
+      step.title =
+          fmt::format("compare {} with its conditions, and mend what differs", column.shadow);
+      step.sql = {find_stale(table, assignment, source, kMaxStaleRows),
+                  mend_stale(table, assignment)};
+      steps.push_back(std::move(step));
+    }
+  }
+  std::move(steps.begin(), steps.end(), std::back_inserter(context.plan.steps));
+}
+
+}  // namespace pgbackfill::planner

@@ -1,0 +1,536 @@
+#include "engine/sync_point.hpp"
+#include "planner/file/migration_file.hpp"
+#include "planner/operations/enum/enum_spec.hpp"
+#include "tests/engine/traffic_fixture.hpp"
+#include "tests/support/application.hpp"
+#include "tests/support/run_program.hpp"
+
+#include <boost/thread/thread.hpp>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace pgbackfill::test {
+namespace {
+
+using engine::RunOutcome;
+using planner::Stage;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+/// user becomes worker, foreman is new, and the order is another: no path but the shadows.
+constexpr std::string_view kWorkers =
+    "[[enum]]\ntype = \"user_role\"\nvalues = [\"worker\", \"foreman\", \"manager\", \"admin\"]\n"
+    "map = { user = \"worker\" }\n";
+
+std::string replaced(std::string text, std::string_view from, std::string_view to) {
+  for (std::size_t at = text.find(from); at != std::string::npos;
+       at = text.find(from, at + to.size())) {
+    text.replace(at, from.size(), to);
+  }
+  return text;
+}
+
+class EnumCarry : public JobTest {
+ protected:
+  std::filesystem::path enum_file(std::string_view text) {
+    return write_file("enum.toml",
+                      "version = 1\n[run]\nworkers = 2\nlock_timeout = \"5s\"\n"
+                      "user_triggers = \"fire\"\n" +
+                          std::string(text));
+  }
+  planner::JobSpec enum_job(std::string_view text) {
+    return planner::read_migration_file(enum_file(text));
+  }
+
+  void create_users(int rows) {
+    sql("CREATE TYPE user_role AS ENUM ('user', 'admin', 'manager');"
+        "CREATE TABLE users (id int PRIMARY KEY, role user_role NOT NULL DEFAULT 'user', team int, "
+        "level int NOT NULL DEFAULT 0, email text, previous user_role)");
+    sql(
+        fmt::format("INSERT INTO users SELECT i, (ARRAY['user', 'admin', 'manager'])[i % 3 + 1]"
+                    "::user_role, i % 7, i % 10, 'u' || i, CASE WHEN i % 2 = 0 THEN "
+                    "'user'::user_role END FROM generate_series(1, {}) AS i",
+                    rows));
+  }
+
+  /// What a refused job says.
+  std::string refusal(const planner::JobSpec& spec) {
+    try {
+      run(spec);
+    } catch (const engine::Refused& refused) {
+      std::string text;
+      for (const auto& finding : refused.findings()) {
+        if (finding.refuses) text += finding.to_string() + "\n";
+      }
+      return text;
+    }
+    return "not refused";
+  }
+
+  /// The schema's definition, a line each, in no order, without what separates columns.
+  std::vector<std::string> dump() {
+    const auto dumped =
+        run_program(find_server_binaries() / "pg_dump",
+                    {"--schema-only", "--exclude-schema=pgbackfill", "--dbname", dsn()});
+    EXPECT_EQ(dumped.exit_code, 0) << dumped.err;
+    std::vector<std::string> lines;
+    std::istringstream text(dumped.out);
+    for (std::string line; std::getline(text, line);) {
+      if (line.ends_with(',')) line.pop_back();
+      if (line.empty() || line.starts_with("--") || line.starts_with("\\")) continue;
+      lines.push_back(std::move(line));
+    }
+    std::sort(lines.begin(), lines.end());
+    return lines;
+  }
+
+  ProgramOutcome pgbackfill(std::vector<std::string> arguments,
+                            const std::string& sync_point = {}) {
+    ProgramOptions options;
+    options.timeout = std::chrono::minutes(5);
+    if (!sync_point.empty()) options.environment[engine::kSyncPointVariable] = sync_point;
+    arguments.insert(arguments.end(), {"--dsn", dsn()});
+    return run_program(PGBACKFILL_EXECUTABLE, arguments, options);
+  }
+};
+
+class EnumCarryAll : public EnumCarry {
+ protected:
+  void SetUp() override {
+    EnumCarry::SetUp();
+    create_users(200);
+    sql("DROP ROLE IF EXISTS carry_reader; CREATE ROLE carry_reader;"
+        "COMMENT ON COLUMN users.role IS 'what they may do'; COMMENT ON TYPE user_role IS 'roles';"
+        "GRANT SELECT (role) ON users TO carry_reader;"
+        "ALTER TABLE users ALTER role SET STATISTICS 17;"
+        "ALTER TABLE users ADD roles user_role[] NOT NULL DEFAULT '{user}';"
+        "UPDATE users SET roles = ARRAY[role, 'user'] WHERE id % 2 = 0;"
+        "UPDATE users SET roles = '{}' WHERE id % 5 = 0");
+    indexes();
+    constraints();
+    readers();
+    functions();
+  }
+
+  void TearDown() override {
+    sql("DROP OWNED BY carry_reader; DROP ROLE carry_reader");
+    EnumCarry::TearDown();
+  }
+
+  void indexes() {
+    sql("CREATE INDEX plain ON users (role DESC, email text_pattern_ops) INCLUDE (team);"
+        "COMMENT ON INDEX plain IS 'for lists'; ALTER TABLE users CLUSTER ON plain;"
+        "CREATE UNIQUE INDEX lone ON users (role, email);"
+        "CREATE UNIQUE INDEX admins ON users (email) WHERE role = 'user';"
+        "CREATE INDEX is_user ON users ((role = 'user'), (coalesce(previous, 'user')));"
+        "ALTER INDEX is_user ALTER COLUMN 1 SET STATISTICS 50;"
+        "CREATE INDEX on_roles ON users USING gin (roles);"
+        "CREATE UNIQUE INDEX identity ON users (id, role);"
+        "ALTER TABLE users REPLICA IDENTITY USING INDEX identity;"
+        "CREATE TABLE members (id int, role user_role, other text DEFAULT 'user'::user_role::text,"
+        " PRIMARY KEY (id, role));"
+        "INSERT INTO members SELECT id, role FROM users;"
+        "CREATE STATISTICS together (dependencies) ON role, team FROM users;"
+        "CREATE STATISTICS expression ON (role = 'user'), team FROM users;"
+        "COMMENT ON STATISTICS together IS 'of both'");
+  }
+
+  void constraints() {
+    sql("ALTER TABLE users ADD CONSTRAINT known CHECK (role IN ('user', 'admin', 'manager'));"
+        "COMMENT ON CONSTRAINT known ON users IS 'the three';"
+        "ALTER TABLE users ADD CONSTRAINT recent CHECK (role <> 'user' OR level < 50) NOT VALID;"
+        "ALTER TABLE users ADD CONSTRAINT pair UNIQUE (email, role);"
+        "ALTER TABLE users ADD CONSTRAINT apart EXCLUDE USING btree (id WITH =, role WITH =)"
+        " WHERE (role <> 'user')");
+  }
+
+  void readers() {
+    sql("CREATE VIEW plain_users WITH (security_barrier) AS"
+        " SELECT id, role, email FROM users WHERE role = 'user' WITH LOCAL CHECK OPTION;"
+        "COMMENT ON VIEW plain_users IS 'those'; COMMENT ON COLUMN plain_users.role IS 'which';"
+        "GRANT SELECT ON plain_users TO carry_reader; GRANT UPDATE (email) ON plain_users TO "
+        "carry_reader; ALTER VIEW plain_users ALTER role SET DEFAULT 'user';"
+        "CREATE VIEW counted AS SELECT p.role, count(*) FROM plain_users p GROUP BY 1;"
+        "CREATE VIEW constant AS SELECT 'user'::user_role AS role;"
+        "CREATE VIEW everything AS SELECT * FROM users;"
+        "CREATE VIEW listed AS SELECT id FROM users WHERE 'user' = ANY (roles);"
+        "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+        "CREATE TRIGGER instead INSTEAD OF INSERT ON counted FOR EACH ROW EXECUTE FUNCTION touch();"
+        "CREATE MATERIALIZED VIEW stored AS SELECT role, team, count(*) AS n FROM users"
+        " WHERE role >= 'user' GROUP BY 1, 2;"
+        "CREATE UNIQUE INDEX stored_key ON stored (role, team);"
+        "CREATE INDEX stored_users ON stored (team) WHERE role = 'user';"
+        "CREATE MATERIALIZED VIEW above AS SELECT role, sum(n) FROM stored GROUP BY 1;"
+        "CREATE MATERIALIZED VIEW never AS SELECT role FROM users WITH NO DATA;"
+        "CREATE RULE quiet AS ON UPDATE TO members WHERE NEW.role = 'user' DO ALSO NOTHING;"
+        "ALTER TABLE users ENABLE ROW LEVEL SECURITY;"
+        "CREATE POLICY own ON users FOR UPDATE TO carry_reader USING (role = 'user')"
+        " WITH CHECK (role <> 'admin');"
+        "CREATE POLICY through ON members AS RESTRICTIVE USING (EXISTS"
+        " (SELECT FROM plain_users p WHERE p.id = members.id AND p.role = 'user'));"
+        "COMMENT ON POLICY own ON users IS 'mine';"
+        "CREATE TRIGGER watch BEFORE UPDATE OF role ON users FOR EACH ROW EXECUTE FUNCTION touch();"
+        "CREATE TRIGGER whenever BEFORE UPDATE ON users FOR EACH ROW WHEN (NEW.role = 'user')"
+        " EXECUTE FUNCTION touch(); ALTER TABLE users DISABLE TRIGGER whenever");
+    if (session().server_version() >= 150000) {
+      sql("CREATE PUBLICATION listing FOR TABLE users (id, role)");
+    }
+  }
+
+  void functions() {
+    sql("CREATE FUNCTION grade(r user_role DEFAULT 'user') RETURNS int LANGUAGE sql STABLE"
+        " SET work_mem = '8MB' AS 'SELECT 1';"
+        "REVOKE ALL ON FUNCTION grade FROM PUBLIC; GRANT EXECUTE ON FUNCTION grade TO carry_reader;"
+        "COMMENT ON FUNCTION grade IS 'of roles';"
+        "CREATE VIEW ranked AS SELECT id, grade(role) AS grade FROM users;"
+        "CREATE PROCEDURE set_role(r user_role) LANGUAGE plpgsql AS 'BEGIN END'");
+    if (session().server_version() >= 140000) {
+      sql("CREATE FUNCTION users_of(r user_role) RETURNS bigint LANGUAGE sql BEGIN ATOMIC"
+          " SELECT count(*) FROM plain_users p WHERE p.role = r OR p.role = 'user'; END");
+    }
+  }
+
+  std::vector<std::string> expected_dump() {
+    std::vector<std::string> lines = dump();
+    for (std::string& line : lines) {
+      line = replaced(replaced(line, "'user'", "'worker'"), "{user}", "{worker}");
+      // In the order of the table's columns.
+      line = replaced(line, "ON role, team FROM", "ON team, role FROM");
+    }
+    lines.emplace_back("    'foreman'");
+    std::sort(lines.begin(), lines.end());
+    return lines;
+  }
+};
+
+TEST_F(EnumCarryAll, TheSchemaDiffersInItsLabelsAlone) {
+  const auto expected = expected_dump();
+  const std::string roles = value(
+      "SELECT md5(string_agg(concat_ws(' ', id, replace(role::text, 'user', 'worker'),"
+      " replace(previous::text, 'user', 'worker'), replace(roles::text, 'user', 'worker')), ',' "
+      "ORDER BY id)) FROM users");
+  ASSERT_EQ(run(enum_job(kWorkers)).outcome, RunOutcome::kDone);
+  EXPECT_EQ(dump(), expected);
+  EXPECT_EQ(value("SELECT md5(string_agg(concat_ws(' ', id, role, previous, roles), ',' ORDER BY "
+                  "id)) FROM users"),
+            roles);
+  EXPECT_EQ(value("SELECT count(*) FROM members m JOIN users u USING (id, role)"), "200");
+  EXPECT_EQ(
+      value("SELECT string_agg(relname || relispopulated, ' ' ORDER BY relname) FROM pg_class "
+            "WHERE relkind = 'm'"),
+      "abovetrue neverfalse storedtrue");
+  EXPECT_EQ(value("SELECT sum(n) FROM stored"), "200");
+  EXPECT_EQ(value("SELECT count(*) FROM plain_users"),
+            value("SELECT count(*) FROM users WHERE role = 'worker'"));
+  EXPECT_EQ(value("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "0");
+}
+
+TEST_F(EnumCarryAll, UpToTheSwapItCanBeTakenBack) {
+  const auto before = dump();
+  const auto spec = enum_job(kWorkers);
+  ASSERT_EQ(run_until(spec, Stage::kIndex).outcome, RunOutcome::kDone);
+  const planner::Plan plan =
+      planner::plan_from_json(value("SELECT plan::text FROM pgbackfill.job"));
+  for (auto step = plan.steps.rbegin(); step != plan.steps.rend(); ++step) {
+    if (step->stage == Stage::kFinish || step->stage == Stage::kEnsure) continue;
+    for (const std::string& statement : step->inverse) sql(statement);
+  }
+  EXPECT_EQ(dump(), before);
+}
+
+TEST_F(EnumCarryAll, WhatIsSetUpAnewIsNotTakenBack) {
+  const auto file = enum_file(kWorkers).string();
+  ASSERT_EQ(run(enum_job(kWorkers)).outcome, RunOutcome::kDone);
+  const auto after = dump();
+  const auto refused = pgbackfill({"rollback", "-c", file, "--yes"});
+  EXPECT_EQ(refused.exit_code, 3) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("only plain columns and indexes get their old labels back"));
+  EXPECT_EQ(dump(), after);
+}
+
+TEST_F(EnumCarryAll, KilledAtTheSwapItGoesOn) {
+  const auto expected = expected_dump();
+  const auto file = enum_file(kWorkers).string();
+  ASSERT_EQ(pgbackfill({"run", "-c", file, "--until", "index"}).exit_code, 0);
+  const auto before = value(
+      "SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute"
+      " WHERE attrelid = 'users'::regclass");
+  EXPECT_EQ(pgbackfill({"run", "-c", file}, "step-before-commit=kill").signal, SIGKILL);
+  while (value("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgbackfill%' "
+               "AND datname = current_database()") != "0") {
+    boost::this_thread::sleep_for(boost::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(value("SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute"
+                  " WHERE attrelid = 'users'::regclass"),
+            before)
+      << "nothing of a swap that was not committed is there";
+  const auto last = pgbackfill({"run", "-c", file});
+  EXPECT_EQ(last.exit_code, 0) << last.err;
+  EXPECT_EQ(dump(), expected);
+}
+
+TEST_F(EnumCarryAll, WhatIsMadeAfterThePlanEndsTheSwap) {
+  const auto spec = enum_job(kWorkers);
+  ASSERT_EQ(run_until(spec, Stage::kIndex).outcome, RunOutcome::kDone);
+  sql("CREATE VIEW late AS SELECT previous FROM users");
+  try {
+    run(spec);
+    ADD_FAILURE() << "swapped away under a view";
+  } catch (const sql::Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("late"));
+  }
+  EXPECT_EQ(value("SELECT count(*) FROM users WHERE role::text = 'worker'"), "0");
+  sql("DROP VIEW late");
+  EXPECT_EQ(run(spec).outcome, RunOutcome::kDone);
+}
+
+TEST_F(EnumCarry, SplitsFollowLiveWriters) {
+  create_users(3000);
+  sql("ALTER TABLE users ADD was text; UPDATE users SET was = role::text");
+  const auto spec = enum_job(
+      "[[enum]]\ntype = \"user_role\"\nvalues = [\"worker\", \"foreman\", \"chief\", \"admin\", "
+      "\"manager\"]\nmap = { user = \"worker\" }\n"
+      "when = { user = { foreman = \"users.level > 5\", chief = \"level = 5 AND team = 1\" } }\n");
+  Application writer(connect(), [](sql::Connection& session, int round) {
+    session.execute(
+        fmt::format("UPDATE users SET level = {} % 10, team = NULLIF({} % 5, 3) WHERE "
+                    "id = {}",
+                    round * 7, round, round * 13 % 3000 + 1));
+    session.execute(fmt::format("UPDATE users SET role = '{0}', was = '{0}' WHERE id = {1}",
+                                round % 2 == 0 ? "user" : "admin", round * 17 % 3000 + 1));
+    session.execute(fmt::format("INSERT INTO users (id, level, was) VALUES ({}, {}, 'user')",
+                                10000 + round, round % 10));
+  });
+  ASSERT_EQ(run_until(spec, Stage::kIndex).outcome, RunOutcome::kDone);
+  writer.reach(20);
+  writer.end();
+  EXPECT_EQ(writer.errors(), 0) << writer.first_error();
+  ASSERT_EQ(run(spec).outcome, RunOutcome::kDone);
+  EXPECT_EQ(value("SELECT count(*) FROM users WHERE role::text <> CASE WHEN was <> 'user' THEN was "
+                  "WHEN level > 5 THEN 'foreman' WHEN level = 5 AND team = 1 THEN 'chief' "
+                  "ELSE 'worker' END"),
+            "0");
+  EXPECT_NE(value("SELECT count(*) FROM users WHERE role = 'foreman'"), "0");
+  EXPECT_NE(value("SELECT count(*) FROM users WHERE role = 'worker'"), "0");
+}
+
+TEST_F(EnumCarry, ConditionsOverOtherTablesAreComparedBeforeTheSwap) {
+  create_users(100);
+  sql("CREATE TABLE teams (id int PRIMARY KEY, senior bool);"
+      "INSERT INTO teams SELECT i, i < 3 FROM generate_series(0, 6) AS i");
+  const std::string split =
+      std::string(kWorkers) +
+      "when = { user = { foreman = \"(SELECT senior FROM teams t WHERE t.id = team)\" } }\n";
+  const auto spec = enum_job(split);
+  ASSERT_EQ(run_until(spec, Stage::kIndex).outcome, RunOutcome::kDone);
+  sql("UPDATE teams SET senior = NOT senior");
+  ASSERT_EQ(run(spec).outcome, RunOutcome::kDone);
+  EXPECT_EQ(value("SELECT count(*) FROM users WHERE (role = 'foreman') <> (id % 3 = 0 AND team >= "
+                  "3)"),
+            "0");
+  const auto refused = pgbackfill({"rollback", "-c", enum_file(split).string(), "--yes"});
+  EXPECT_EQ(refused.exit_code, 3) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("lead only one way"));
+}
+
+TEST_F(EnumCarry, ConditionsThatCannotBeEvaluatedAreRefused) {
+  create_users(3);
+  EXPECT_THAT(refusal(enum_job(std::string(kWorkers) +
+                               "when = { user = { foreman = \"no_such > 1\" } }\n")),
+              HasSubstr("users: a condition of \"when\" cannot be evaluated over its rows: column "
+                        "\"no_such\""));
+}
+
+TEST_F(EnumCarry, TextsThatNameASplitLabelAreRefused) {
+  create_users(3);
+  sql("CREATE VIEW plain AS SELECT id FROM users WHERE role = 'user'");
+  const std::string split = "when = { user = { foreman = \"level > 1\" } }\n";
+  EXPECT_THAT(refusal(enum_job(std::string(kWorkers) + split)),
+              HasSubstr("view public.plain: it names the label 'user', which is split"));
+}
+
+TEST_F(EnumCarry, MergesThatMakeDuplicatesAreRefusedWithKeys) {
+  create_users(30);
+  sql("UPDATE users SET email = 'same' WHERE id IN (1, 3);"
+      "CREATE UNIQUE INDEX once ON users (email, role)");
+  const std::string_view merge =
+      "[[enum]]\ntype = \"user_role\"\nvalues = [\"staff\", \"manager\"]\n"
+      "map = { user = \"staff\", admin = \"staff\" }\n";
+  EXPECT_THAT(refusal(enum_job(merge)),
+              HasSubstr("index once of table users: it is unique, and with the new labels 1 key "
+                        "would be there more than once: (same, staff) 2 times."));
+  sql("UPDATE users SET email = 'other' WHERE id = 3");
+  EXPECT_EQ(run(enum_job(merge)).outcome, RunOutcome::kDone);
+  EXPECT_EQ(value("SELECT count(*) FROM users WHERE role = 'staff'"), "20");
+}
+
+TEST_F(EnumCarry, PlainIndexesComeBackAfterFinish) {
+  create_users(30);
+  sql("CREATE UNIQUE INDEX once ON users (role, id) INCLUDE (email) WHERE level >= 0;"
+      "COMMENT ON INDEX once IS 'each'; CREATE INDEX by_role ON users (role DESC);"
+      "ALTER TABLE users CLUSTER ON by_role");
+  const auto before = dump();
+  const std::string roles = value("SELECT string_agg(role::text, ',' ORDER BY id) FROM users");
+  const std::string unmap = std::string(kWorkers) + "unmap = { foreman = \"user\" }\n";
+  ASSERT_EQ(run(enum_job(unmap)).outcome, RunOutcome::kDone);
+  const auto back = pgbackfill({"rollback", "-c", enum_file(unmap).string(), "--yes"});
+  EXPECT_EQ(back.exit_code, 0) << back.err;
+  EXPECT_EQ(dump(), before);
+  EXPECT_EQ(value("SELECT string_agg(role::text, ',' ORDER BY id) FROM users"), roles);
+}
+
+TEST_F(EnumCarry, FunctionBodiesMustBeAccepted) {
+  create_users(10);
+  sql("CREATE FUNCTION how_many() RETURNS bigint LANGUAGE plpgsql AS"
+      " $$ BEGIN RETURN (SELECT count(*) FROM users WHERE role::text = 'user'); END $$");
+  const auto file = enum_file(kWorkers).string();
+  const auto refused = pgbackfill({"run", "-c", file});
+  EXPECT_EQ(refused.exit_code, 3) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("function how_many(), whose body has the literal 'user'"));
+  EXPECT_THAT(refused.err, HasSubstr("--accept function-bodies"));
+  EXPECT_EQ(pgbackfill({"plan", "-c", file}).exit_code, 3);
+  EXPECT_EQ(pgbackfill({"run", "-c", file, "--accept", "everything"}).exit_code, 2);
+  EXPECT_EQ(pgbackfill({"plan", "-c", file, "--accept", "function-bodies"}).exit_code, 0);
+  const auto accepted =
+      pgbackfill({"run", "-c", file, "--accept", "function-bodies", "--accept", "function-bodies"});
+  EXPECT_EQ(accepted.exit_code, 0) << accepted.err;
+  EXPECT_EQ(value("SELECT how_many()"), "0") << "its text is as it was";
+  EXPECT_TRUE(enum_job("accept = [\"function-bodies\"]\n" + std::string(kWorkers))
+                  .run.accepts("function-bodies"));
+}
+
+TEST_F(EnumCarry, WhatCannotFollowIsRefused) {
+  create_users(10);
+  struct Case {
+    std::string statement;
+    std::string object;
+    std::string undo;
+  };
+  const std::vector<Case> cases{
+      {"CREATE DOMAIN d AS user_role", "type d", "DROP DOMAIN d"},
+      {"CREATE TYPE c AS (r user_role)", "column r of composite type c", "DROP TYPE c"},
+      {"ALTER TABLE users ADD g bool GENERATED ALWAYS AS (role = 'user') STORED", "column g",
+       "ALTER TABLE users DROP g"},
+      {"CREATE AGGREGATE top(user_role) (sfunc = enum_larger, stype = user_role)", "function top",
+       "DROP AGGREGATE top(user_role)"},
+      {"CREATE FUNCTION f(user_role) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';"
+       "CREATE INDEX by_f ON users (f(role))",
+       "index public.by_f", "DROP INDEX by_f; DROP FUNCTION f"},
+      {"ALTER TABLE users ADD nested user_role[]; UPDATE users SET nested = '{{user}}' WHERE id = "
+       "1",
+       "users.nested: 1 row has an array of several dimensions", "ALTER TABLE users DROP nested"},
+  };
+  for (const Case& refused : cases) {
+    SCOPED_TRACE(refused.statement);
+    sql(refused.statement);
+    EXPECT_THAT(refusal(enum_job(kWorkers)), HasSubstr(refused.object));
+    sql(refused.undo);
+  }
+  EXPECT_EQ(run(enum_job(kWorkers)).outcome, RunOutcome::kDone);
+}
+
+/// The longest time that somebody has a table locked against everybody.
+class LockWatch {
+ public:
+  LockWatch(sql::Connection connection, std::string relation)
+      : watch_(std::move(connection), [this, relation](sql::Connection& session, int) {
+          const auto rows = session.execute(
+              "SELECT FROM pg_locks WHERE granted AND mode = 'AccessExclusiveLock' AND relation "
+              "= " +
+              relation);
+          const auto now = std::chrono::steady_clock::now();
+          if (rows.rows() == 0) {
+            since_.reset();
+            return;
+          }
+          if (!since_) since_ = now;
+          longest_ = std::max(longest_, std::chrono::duration<double, std::milli>(now - *since_));
+        }) {}
+
+  double end() {
+    watch_.end();
+    return longest_.count();
+  }
+
+ private:
+  std::optional<std::chrono::steady_clock::time_point> since_;
+  std::chrono::duration<double, std::milli> longest_{0};
+  Application watch_;
+};
+
+class EnumCarryUnderLoad : public EnumCarry {
+ protected:
+  void create_many() {
+    create_users(rows_);
+    sql("CREATE INDEX by_role ON users (role, id); CREATE INDEX admins ON users (email) WHERE role "
+        "= 'admin'; ALTER TABLE users ADD CONSTRAINT known CHECK (role <> 'manager' OR id > 0);"
+        "CREATE VIEW plain AS SELECT id, role FROM users WHERE role = 'admin'; ANALYZE users");
+  }
+
+  /// Labels that are there before and after.
+  std::vector<std::unique_ptr<Application>> clients() {
+    std::vector<std::unique_ptr<Application>> clients;
+    for (int client = 0; client < 4; ++client) {
+      clients.push_back(std::make_unique<Application>(
+          connect(), [this, client](sql::Connection& session, int round) {
+            const int id = (round * 7919 + client * 104729) % rows_ + 1;
+            session.execute("BEGIN");
+            session.execute(fmt::format("UPDATE users SET role = '{}' WHERE id = {}",
+                                        round % 2 == 0 ? "admin" : "manager", id));
+            session.execute(fmt::format("SELECT role FROM plain WHERE id = {}", id));
+            session.execute("COMMIT");
+          }));
+    }
+    return clients;
+  }
+
+  void migrate(std::string_view order) {
+    create_many();
+    const auto spec = enum_job(fmt::format("{}order = \"{}\"\n", kWorkers, order));
+    auto load = clients();
+    for (const auto& client : load) client->reach(5);
+    LockWatch watch(connect(), value("SELECT 'users'::regclass::oid"));
+    const auto report = run(spec);
+    const double locked = watch.end();
+    for (const auto& client : load) client->reach(5);
+    for (const auto& client : load) {
+      client->end();
+      EXPECT_EQ(client->errors(), 0) << client->first_error();
+    }
+    EXPECT_EQ(report.outcome, RunOutcome::kDone);
+    EXPECT_EQ(value("SELECT count(*) FROM users WHERE role::text = 'user'"), "0");
+    EXPECT_EQ(value("SELECT count(*) FROM users WHERE role IS NULL"), "0");
+    const double catalog_ms =
+        std::stod(value("SELECT coalesce(sum(extract(epoch FROM finished - started)) * 1000, 0) "
+                        "FROM pgbackfill.step "
+                        "WHERE step_id ~ '(rename-values|add-value)'"));
+    std::cout << fmt::format(
+        "{} users, order = {}: {:.1f} s, table locked for at most {:.1f} ms, labels renamed and "
+        "added in {:.1f} ms\n",
+        rows_, order, report.seconds, locked, catalog_ms);
+    if (!long_form()) return;
+    EXPECT_LT(order == "any" ? catalog_ms : locked, order == "any" ? 50 : 100);
+  }
+
+  const int rows_ = long_form() ? 1'000'000 : 5'000;
+};
+
+TEST_F(EnumCarryUnderLoad, MillionUsers) {
+  migrate("strict");
+  sql("DROP SCHEMA pgbackfill CASCADE; DROP TABLE users CASCADE; DROP TYPE user_role");
+  migrate("any");
+}
+
+}  // namespace
+}  // namespace pgbackfill::test
