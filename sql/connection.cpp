@@ -39,7 +39,8 @@ void apply_settings(Connection& connection,
   const std::string statement = set_all(settings);
   for (int tries = 1;; ++tries) {
     try {
-      const bool limited = connection.execute(statement).text(0, 0) != "0";
+      const Result before = connection.execute(statement);
+      const bool limited = before.rows() == 1 && before.text(0, 0) != "0";
       if (limited) connection.execute("SELECT");
       return;
     } catch (const Error& error) {
