@@ -1,6 +1,5 @@
 #include "engine/engine.hpp"
 
-#include "engine/backup/backup.hpp"
 #include "engine/control/control_watch.hpp"
 #include "engine/coordinator_seat.hpp"
 #include "engine/job.hpp"
@@ -16,7 +15,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <set>
 
 namespace pgbackfill::engine {
 namespace {

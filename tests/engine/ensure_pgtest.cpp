@@ -54,20 +54,6 @@ select = """SELECT user_id, '{}'::uuid AS org_id,
 )toml",
                        key, kDefaultOrg);
   }
-
-  std::vector<std::string> refusal(const planner::JobSpec& spec) {
-    std::vector<std::string> findings;
-    try {
-      run(spec);
-    } catch (const engine::Refused& error) {
-      for (const auto& finding : error.findings()) {
-        if (finding.refuses) findings.push_back(finding.to_string());
-      }
-    }
-    EXPECT_EQ(count("SELECT count(*) FROM pg_namespace WHERE nspname = 'pgbackfill'"), 0)
-        << "nothing may have been touched";
-    return findings;
-  }
 };
 
 TEST_F(Ensure, RefusesAnOrganizationWhoseNameAnotherHas) {

@@ -73,6 +73,20 @@ engine::RunReport JobTest::run_until(const planner::JobSpec& spec, planner::Stag
                          });
 }
 
+std::vector<std::string> JobTest::refusal(const planner::JobSpec& spec) {
+  std::vector<std::string> findings;
+  try {
+    run(spec);
+  } catch (const engine::Refused& error) {
+    for (const auto& finding : error.findings()) {
+      if (finding.refuses) findings.push_back(finding.to_string());
+    }
+  }
+  EXPECT_EQ(count("SELECT count(*) FROM pg_namespace WHERE nspname = 'pgbackfill'"), 0)
+      << "nothing may have been touched";
+  return findings;
+}
+
 bool JobTest::logged(std::string_view text) const {
   const engine::MutexLock lock(log_mutex_);
   return std::any_of(log_.begin(), log_.end(),

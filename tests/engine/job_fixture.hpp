@@ -33,6 +33,9 @@ class JobTest : public PgTest {
   engine::EngineOptions options(const planner::JobSpec& spec) const;
   engine::RunReport run(const planner::JobSpec& spec);
   engine::RunReport run_until(const planner::JobSpec& spec, planner::Stage stage);
+  /// The findings for which the job may not start, which must have left nothing behind; empty when
+  /// it was not refused.
+  std::vector<std::string> refusal(const planner::JobSpec& spec);
   /// team_orgs.csv with teams 1 to 20, team n in organization …0101 + n mod 5.
   void write_team_lookup();
   /// What that lookup gives, as SQL over column `team`.

@@ -36,18 +36,6 @@ class Unique : public JobTest {
                     "[[unique]]\ntable = \"invoices\"\n{}",
                     kTeamLookup, text));
   }
-  std::vector<std::string> refusal(const planner::JobSpec& spec) {
-    std::vector<std::string> findings;
-    try {
-      run(spec);
-    } catch (const engine::Refused& error) {
-      for (const auto& finding : error.findings()) {
-        if (finding.refuses) findings.push_back(finding.to_string());
-      }
-    }
-    EXPECT_EQ(count("SELECT count(*) FROM pg_namespace WHERE nspname = 'pgbackfill'"), 0);
-    return findings;
-  }
   std::vector<std::string> failed(const planner::JobSpec& spec) {
     std::vector<std::string> names;
     for (const auto& check : engine::verify(spec, session()).checks) {
