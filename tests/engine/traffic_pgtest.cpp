@@ -20,10 +20,18 @@ class Traffic : public TrafficTest {
                              when, latencies.transactions, latencies.p99_ms, latencies.most_ms);
   }
 
+  /// What the job cost the application, which is the same in both.
+  static void print_ratio(const char* what, const Clients::Latencies& during,
+                          const Clients::Latencies& alone) {
+    std::cout << fmt::format("{:<32} p99 x{:.2f} of the same application alone\n", what,
+                             during.p99_ms / alone.p99_ms);
+  }
+
   void migrate(planner::JobSpec spec) {
     Clients clients(dsn(), 8);
     clients.reach(long_form() ? 3000 : 50);
-    print("before", clients.latencies());
+    const auto before = clients.latencies();
+    print("before", before);
 
     EXPECT_EQ(run_until(spec, Stage::kExpand).outcome, RunOutcome::kDone);
     clients.deploy(Version::kMixed);
@@ -36,7 +44,11 @@ class Traffic : public TrafficTest {
     EXPECT_EQ(run(spec).outcome, RunOutcome::kDone);
     const auto rest = clients.latencies();
     print("enforce to finish", rest);
-    clients.reach(20);
+    clients.reach(long_form() ? 1000 : 20);
+    const auto after = clients.latencies();
+    print("after", after);
+    print_ratio("expand and backfill", backfill, before);
+    print_ratio("enforce to finish", rest, after);
     clients.end();
 
     EXPECT_EQ(clients.failures(), 0) << clients.first_failure();
