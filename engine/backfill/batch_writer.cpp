@@ -82,6 +82,8 @@ WriteOutcome BatchWriter::write(const Window& window) {
     }
     const bool final = pending.size() == 1;
     try {
+      Throttle::Turn turn = throttle_.turn();
+      if (!turn) return WriteOutcome::kStopped;
       const auto started = Clock::now();
       sync_point(SyncPoint::kBatchBeforeCopy);
       const auto rows = run(window, pending.front(), {final, final && window.last});
@@ -99,6 +101,7 @@ WriteOutcome BatchWriter::write(const Window& window) {
       backoff_.reset();
       pending.pop_front();
       marked = final;
+      turn.end();
       throttle_.rest(took);
     } catch (const sql::Error& error) {
       if (stop_.cancelling()) return WriteOutcome::kStopped;

@@ -23,6 +23,8 @@ constexpr boost::chrono::milliseconds kLookEvery{250};
 constexpr int kCalmLooks = 8;
 constexpr milliseconds kPassEvery{20};
 constexpr milliseconds kRestAtOnce{200};
+/// A stop, or another duty cycle, is seen after so long at the latest.
+constexpr boost::chrono::milliseconds kTurnEvery{20};
 
 /// The first column of the query's first row: a number, or a boolean.
 void ask_query(sql::Connection& connection, const std::string& query, ThrottleSignals& signals) {
@@ -126,6 +128,31 @@ bool Throttle::pass(int writer) {
     slept(since);
   }
   return !stop_.draining();
+}
+
+Throttle::Turn Throttle::turn() {
+  const auto since = Clock::now();
+  boost::unique_lock<Mutex> lock(mutex_);
+  bool waited = false;
+  while (writing_ >= writers_at_once(control_->workers(), control_->settings().duty_cycle)) {
+    if (stop_.draining()) return {};
+    turn_ended_.wait_for(lock, kTurnEvery);
+    waited = true;
+  }
+  ++writing_;
+  lock.unlock();
+  if (waited) slept(since);
+  return Turn(*this);
+}
+
+void Throttle::Turn::end() {
+  if (throttle_ == nullptr) return;
+  {
+    const MutexLock lock(throttle_->mutex_);
+    --throttle_->writing_;
+  }
+  throttle_->turn_ended_.notify_one();
+  throttle_ = nullptr;
 }
 
 void Throttle::rest(std::chrono::microseconds batch) {

@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace pgbackfill::engine {
@@ -43,6 +44,26 @@ class Throttle {
   /// operator has paused the run. False when a stop came first.
   /// Writers from RunControl::workers() on do not wait: they are to park.
   bool pass(int writer = 0);
+  /// One of the places of those that write at the same time; gives it back when it ends.
+  class Turn {
+   public:
+    Turn() = default;  ///< none: a stop came first
+    explicit Turn(Throttle& throttle) : throttle_(&throttle) {}
+    Turn(Turn&& other) noexcept : throttle_(std::exchange(other.throttle_, nullptr)) {}
+    Turn& operator=(Turn&& other) noexcept {
+      std::swap(throttle_, other.throttle_);
+      return *this;
+    }
+    ~Turn() { end(); }
+    explicit operator bool() const { return throttle_ != nullptr; }
+    void end();
+
+   private:
+    Throttle* throttle_ = nullptr;
+  };
+  /// Under a duty cycle only as many write at once as write on average, so that what the
+  /// application feels is even: a share of a second of each writer is not all of them in one go.
+  Turn turn();
   /// After a batch that took so long: waits as duty cycle and pressure ask for.
   void rest(std::chrono::microseconds batch);
   /// See batch_share().
@@ -75,6 +96,8 @@ class Throttle {
   int changes_seen_ = 0;
   mutable Mutex mutex_;
   boost::condition_variable wake_;
+  boost::condition_variable turn_ended_;
+  int writing_ = 0;                        // guarded by mutex_; turns that are taken
   ThrottleState state_;                    // guarded by mutex_
   bool ended_ = false;                     // guarded by mutex_
   std::atomic<std::int64_t> slept_us_{0};  ///< by all writers together

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace pgbackfill::engine {
@@ -154,6 +155,11 @@ std::chrono::microseconds pause_after(std::chrono::microseconds batch, double du
   if (state.level == Level::kSoft) pauses = std::max(pauses, state.pressure * kMostPauses);
   return std::chrono::microseconds(
       static_cast<std::int64_t>(static_cast<double>(batch.count()) * pauses));
+}
+
+int writers_at_once(int workers, double duty_cycle) {
+  if (duty_cycle <= 0 || duty_cycle >= 1) return workers;
+  return static_cast<int>(std::ceil(workers * duty_cycle));
 }
 
 double batch_share(const ThrottleState& state) {

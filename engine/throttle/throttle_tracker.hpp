@@ -76,6 +76,9 @@ class ThrottleTracker {
 std::chrono::microseconds pause_after(std::chrono::microseconds batch, double duty_cycle,
                                       const ThrottleState& state);
 
+/// How many of `workers` write on average under a duty cycle, rounded up.
+int writers_at_once(int workers, double duty_cycle);
+
 /// Share of its usual rows that a batch should hold: 1 down to a quarter at the limit.
 double batch_share(const ThrottleState& state);
 

@@ -172,6 +172,20 @@ TEST_F(Throttled, TheDutyCycleLeavesPauses) {
   EXPECT_GT(join().throttled, 0);
 }
 
+TEST_F(Throttled, NoMoreWritersWriteAtOnceThanOnAverage) {
+  create_tables();
+  sql("CREATE FUNCTION alone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+      "IF NOT pg_try_advisory_xact_lock(1) THEN RAISE 'two at once'; END IF; "
+      "PERFORM pg_sleep(0.0004); RETURN NEW; END $$;"
+      "CREATE TRIGGER alone BEFORE UPDATE ON bookings FOR EACH ROW EXECUTE FUNCTION alone()");
+  auto shared = spec();
+  shared.run.user_triggers = planner::UserTriggers::kFire;
+  shared.run.duty_cycle = 0.5;
+  shared.run.workers = 2;
+  begin(shared);
+  expect_finished();
+}
+
 TEST_F(Throttled, WalOverItsRatePausesAndLetsGoOn) {
   create_tables();
   auto slow = spec();

@@ -179,6 +179,13 @@ TEST_F(ThrottleTrackerTest, TheStrongestReasonIsTheOneTold) {
   EXPECT_THAT(look(signals).reason, HasSubstr("replica standby"));
 }
 
+TEST(ThrottlePause, WritersAtOnceAreThoseOnAverage) {
+  EXPECT_EQ(writers_at_once(4, 1.0), 4);
+  EXPECT_EQ(writers_at_once(4, 0.3), 2);
+  EXPECT_EQ(writers_at_once(2, 0.3), 1);
+  EXPECT_EQ(writers_at_once(1, 0.01), 1);
+}
+
 TEST(ThrottlePause, LeavesTheShareOfTimeAskedFor) {
   const microseconds batch(30'000);
   EXPECT_EQ(pause_after(batch, 1.0, {}).count(), 0);
