@@ -2,6 +2,7 @@
 
 #include <boost/chrono/duration.hpp>
 #include <boost/thread/lock_types.hpp>
+#include <fmt/format.h>
 
 #include <utility>
 
@@ -9,7 +10,15 @@ namespace pgbackfill::tools {
 namespace {
 
 constexpr boost::chrono::milliseconds kRefresh{250};
-constexpr double kPlainInterval = 5;
+constexpr double kPlainInterval = 60;
+
+/// What a plain log has a line for whenever it changes; figures do not count.
+std::string state_of(const engine::ProgressSnapshot& now) {
+  std::string state =
+      fmt::format("{} {} {}", planner::to_string(now.stage), now.paused, now.throttle);
+  std::erase_if(state, [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
+  return state;
+}
 
 }  // namespace
 
@@ -36,7 +45,8 @@ void ProgressDisplay::loop() {
 }
 
 void ProgressDisplay::refresh() {
-  ProgressView view{board_.snapshot(), 0, 0, {}};
+  ProgressView view;
+  view.snapshot = board_.snapshot();
   // Before the job is known there is nothing to show.
   if (view.snapshot.steps == 0) return;
   view.elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
@@ -44,6 +54,12 @@ void ProgressDisplay::refresh() {
   const double written = view.elapsed - view.snapshot.throttled;
   total_rate_.add(written, view.snapshot.rows);
   view.rate = total_rate_.per_second();
+  if (view.snapshot.rows > 0 && !first_rows_) first_rows_ = {written, view.snapshot.rows};
+  if (view.snapshot.stage == planner::Stage::kBackfill && first_rows_ &&
+      written > first_rows_->first) {
+    view.mean_rate = static_cast<double>(view.snapshot.rows - first_rows_->second) /
+                     (written - first_rows_->first);
+  }
   std::map<std::string, RateWindow> rates;
   for (const engine::TableProgress& table : view.snapshot.tables) {
     RateWindow& rate =
@@ -57,8 +73,9 @@ void ProgressDisplay::refresh() {
     console_.draw(progress_block(view, width, height));
     return;
   }
-  if (shown_stage_ == view.snapshot.stage && view.elapsed - shown_at_ < kPlainInterval) return;
-  shown_stage_ = view.snapshot.stage;
+  std::string state = state_of(view.snapshot);
+  if (shown_state_ == state && view.elapsed - shown_at_ < kPlainInterval) return;
+  shown_state_ = std::move(state);
   shown_at_ = view.elapsed;
   console_.log(engine::LogLevel::kInfo, progress_line(view));
 }

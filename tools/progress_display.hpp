@@ -12,12 +12,13 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace pgbackfill::tools {
 
 /// Shows the progress of a run for as long as it lives, from a thread of its own: a block redrawn
-/// four times a second on a terminal, else a log line every five seconds and whenever the stage
-/// changes. `board` and `console` outlive it.
+/// four times a second on a terminal, else a log line every minute and whenever the stage, or the
+/// reason to hold back, changes. `board` and `console` outlive it.
 class ProgressDisplay {
  public:
   ProgressDisplay(const engine::ProgressBoard& board, Console& console);
@@ -37,7 +38,8 @@ class ProgressDisplay {
   // The display thread's own.
   RateWindow total_rate_;
   std::map<std::string, RateWindow> table_rates_;
-  std::optional<planner::Stage> shown_stage_;
+  std::optional<std::pair<double, std::int64_t>> first_rows_;  ///< seconds and rows at the first
+  std::string shown_state_;
   double shown_at_ = 0;
 
   engine::Mutex mutex_;

@@ -89,6 +89,7 @@ std::string total_text(const ProgressView& view) {
                        percent_of(done, now.estimated_rows));
   }
   if (view.rate > 0) text += fmt::format("  {} rows/s", short_count(view.rate));
+  if (view.mean_rate > 0) text += fmt::format(" (mean {})", short_count(view.mean_rate));
   text += eta(done, now.estimated_rows, view.rate);
   if (!now.throttle.empty()) text += fmt::format("  ({})", now.throttle);
   return text;

@@ -28,7 +28,8 @@ class RateWindow {
 struct ProgressView {
   engine::ProgressSnapshot snapshot;
   double elapsed = 0;                         ///< seconds of this run
-  double rate = 0;                            ///< rows per second over all tables
+  double rate = 0;                            ///< rows per second over all tables, of late
+  double mean_rate = 0;                       ///< the same since the backfill began
   std::map<std::string, double> table_rates;  ///< by step id
 };
 

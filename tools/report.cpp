@@ -3,6 +3,7 @@
 #include "engine/fill_gate.hpp"
 #include "tools/job_figures.hpp"
 #include "tools/number_text.hpp"
+#include "tools/progress_lines.hpp"
 #include "tools/stage_times.hpp"
 
 #include <fmt/format.h>
@@ -17,6 +18,7 @@ namespace {
 
 constexpr int kEvents = 5;
 constexpr std::size_t kHolders = 3;
+constexpr std::size_t kNamedTables = 3;
 
 bool step_done(const engine::StepRecord* step) { return step != nullptr && step->state == "done"; }
 
@@ -28,13 +30,27 @@ double backfill_percent(const engine::BackfillRecord& backfill, const engine::St
                                                       static_cast<double>(backfill.ranges));
 }
 
+/// Fits the terminals that people have, and the tickets that they copy it into.
+constexpr std::size_t kWidth = 80;
+
 /// Rows of cells as columns, the first row being their heads: the first `words` columns
-/// left-aligned, the figures behind them right-aligned.
-std::string columns(const std::vector<std::vector<std::string>>& rows, std::size_t words) {
+/// left-aligned, the figures behind them right-aligned. The first is cut where a line would
+/// become wider than kWidth.
+std::string columns(std::vector<std::vector<std::string>> rows, std::size_t words) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::size_t line_width = 0;
+  for (const std::size_t width : widths) line_width += width + 2;
+  if (line_width > kWidth) {
+    const std::size_t most =
+        std::max<std::size_t>(widths[0] - std::min(widths[0], line_width - kWidth), 8);
+    widths[0] = std::min(widths[0], most);
+    for (auto& row : rows) {
+      if (row[0].size() > most) row[0] = clip(row[0], static_cast<int>(most) - 2) + "..";
+    }
   }
   std::string text;
   for (const auto& row : rows) {
@@ -58,24 +74,51 @@ std::string stage_table(const JobState& state) {
                     fmt::format("{}/{}", stage.done, stage.steps),
                     begun ? duration_text(stage.seconds) : "-", wal > 0 ? bytes_text(wal) : "-"});
   }
-  return columns(rows, 2);
+  return columns(std::move(rows), 2);
+}
+
+/// The catalog alone gives its rows their value.
+bool catalog_only(const engine::BackfillRecord& backfill) {
+  return backfill.method == planner::to_string(planner::Method::kCatalog) && backfill.rows == 0;
+}
+
+/// One line for all tables of which no row is written.
+std::string folded(const JobState& state) {
+  std::vector<std::string> done;
+  std::vector<std::string> pending;
+  for (const engine::BackfillRecord& backfill : state.backfills) {
+    if (!catalog_only(backfill)) continue;
+    (step_done(find_step(state, backfill.step_id)) ? done : pending).push_back(backfill.table);
+  }
+  const auto line = [](std::string_view what, const std::vector<std::string>& tables) {
+    if (tables.empty()) return std::string();
+    if (tables.size() > kNamedTables) {
+      return fmt::format("  by the catalog alone, {}: {} tables\n", what, tables.size());
+    }
+    return fmt::format("  by the catalog alone, {}: {}\n", what, fmt::join(tables, ", "));
+  };
+  return line("done", done) + line("to do", pending);
 }
 
 std::string backfill_table(const JobState& state) {
-  std::vector<std::vector<std::string>> rows{{"table", "method", "rows", "of about", "done",
-                                              "ranges", "batches", "rounds", "HOT", "WAL",
-                                              "quarantined"}};
+  std::vector<std::vector<std::string>> rows{
+      {"table", "method", "rows", "of about", "done", "ranges", "HOT", "WAL"}};
+  std::string quarantined;
   for (const engine::BackfillRecord& backfill : state.backfills) {
+    if (backfill.quarantined > 0) {
+      quarantined +=
+          fmt::format("  {}: {} rows quarantined\n", backfill.table, grouped(backfill.quarantined));
+    }
+    if (catalog_only(backfill)) continue;
     rows.push_back(
         {backfill.table, backfill.method, grouped(backfill.rows),
          short_count(std::max(backfill.estimated_rows, static_cast<double>(backfill.rows))),
          fmt::format("{:.1f}%", backfill_percent(backfill, find_step(state, backfill.step_id))),
-         fmt::format("{}/{}", backfill.ranges_done, backfill.ranges), grouped(backfill.batches),
-         std::to_string(backfill.rounds), hot_text(backfill.hot, backfill.rows),
-         backfill.wal_bytes > 0 ? bytes_text(backfill.wal_bytes) : "-",
-         grouped(backfill.quarantined)});
+         fmt::format("{}/{}", backfill.ranges_done, backfill.ranges),
+         hot_text(backfill.hot, backfill.rows),
+         backfill.wal_bytes > 0 ? bytes_text(backfill.wal_bytes) : "-"});
   }
-  return columns(rows, 2);
+  return (rows.size() > 1 ? columns(std::move(rows), 2) : "") + folded(state) + quarantined;
 }
 
 template <typename T>
@@ -369,23 +412,26 @@ std::string run_summary(const JobState& state, const engine::RunReport& report) 
   std::int64_t wal = 0;
   std::optional<std::int64_t> hot = 0;
   std::vector<std::vector<std::string>> tables{
-      {"table", "method", "rows", "batches", "rounds", "HOT", "WAL", "heap", "indexes", "time"}};
+      {"table", "method", "rows", "HOT", "WAL", "heap", "indexes", "time"}};
   for (const engine::BackfillRecord& backfill : state.backfills) {
-    const engine::StepRecord* step = find_step(state, backfill.step_id);
-    tables.push_back({backfill.table, backfill.method, grouped(backfill.rows),
-                      grouped(backfill.batches), std::to_string(backfill.rounds),
-                      hot_text(backfill.hot, backfill.rows),
-                      backfill.wal_bytes > 0 ? bytes_text(backfill.wal_bytes) : "-",
-                      growth_text(heap_of(backfill.before), heap_of(backfill.after)),
-                      growth_text(indexes_of(backfill.before), indexes_of(backfill.after)),
-                      step == nullptr ? "-" : duration_text(step->seconds)});
+    if (!catalog_only(backfill)) {
+      const engine::StepRecord* step = find_step(state, backfill.step_id);
+      tables.push_back({backfill.table, backfill.method, grouped(backfill.rows),
+                        hot_text(backfill.hot, backfill.rows),
+                        backfill.wal_bytes > 0 ? bytes_text(backfill.wal_bytes) : "-",
+                        growth_text(heap_of(backfill.before), heap_of(backfill.after)),
+                        growth_text(indexes_of(backfill.before), indexes_of(backfill.after)),
+                        step == nullptr ? "-" : duration_text(step->seconds)});
+    }
     rows += backfill.rows;
     batches += backfill.batches;
     quarantined += backfill.quarantined;
     hot = hot && backfill.hot ? std::optional(*hot + *backfill.hot) : hot;
     wal += backfill.wal_bytes;
   }
-  if (tables.size() > 1) text += columns(tables, 2) + "\n";
+  if (tables.size() > 1) text += columns(std::move(tables), 2);
+  text += folded(state);
+  if (!text.empty()) text += "\n";
   text += stage_table(state) + "\n";
   text += fmt::format("job {}: {} rows in {} batches", state.job.job_id, grouped(rows),
                       grouped(batches));

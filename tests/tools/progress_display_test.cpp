@@ -147,6 +147,12 @@ TEST(ProgressLineTest, IsOnePlainLine) {
             "backfill  12/120 steps  1,234,567 of about 6.2M rows  20.0%  71.2k rows/s  ETA 1m09s");
 }
 
+TEST(ProgressLineTest, SaysTheMeanRateToo) {
+  ProgressView view = backfill_view();
+  view.mean_rate = 65'000;
+  EXPECT_THAT(progress_line(view), HasSubstr("  71.2k rows/s (mean 65.0k)  ETA"));
+}
+
 TEST(ProgressLineTest, LeavesRowsOutWhereThereAreNone) {
   ProgressView view;
   view.snapshot.stage = planner::Stage::kExpand;

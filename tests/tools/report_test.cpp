@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -208,6 +209,31 @@ TEST(RunSummaryTest, ShowsTablesStagesAndTotals) {
   EXPECT_THAT(text, HasSubstr("91.0%  882.0 MB  x1.09    x1.01  10.0 s\n"));
   EXPECT_THAT(text, HasSubstr("7 rows were quarantined"));
   EXPECT_THAT(text, HasSubstr("leads"));
+}
+
+TEST(RunSummaryTest, FitsEightyColumnsAndFoldsWhatTheCatalogDoes) {
+  JobState state = job_state();
+  state.backfills[0].table = "a_schema_with_a_name.a_table_with_a_name_of_sixty_three_bytes_in_all";
+  state.backfills[0].wal_bytes = 123'456'789'012;
+  state.backfills[0].rows = 9'123'456'789;
+  for (int i = 0; i < 12; ++i) {
+    engine::BackfillRecord catalog;
+    catalog.step_id = "c" + std::to_string(i);
+    catalog.table = "small_" + std::to_string(i);
+    catalog.method = "catalog";
+    state.steps.push_back(step("backfill", catalog.step_id, i < 2 ? "done" : "pending", "", 0));
+    state.backfills.push_back(catalog);
+  }
+  for (const std::string& text : {run_summary(state, {}), status_text(state)}) {
+    EXPECT_THAT(text, HasSubstr("  by the catalog alone, done: small_0, small_1\n"));
+    EXPECT_THAT(text, HasSubstr("  by the catalog alone, to do: 10 tables\n"));
+    EXPECT_THAT(text, HasSubstr("\n  a_schema_wi"));
+    EXPECT_THAT(text, Not(HasSubstr("  small_2")));
+    const std::string tables = text.substr(0, text.find("by the catalog"));
+    std::istringstream lines(tables.substr(tables.find("  table")));
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
+  }
+  EXPECT_THAT(status_text(state), HasSubstr("leads: 7 rows quarantined"));
 }
 
 TEST(RunSummaryTest, SaysWhatTheComparisonsMended) {
