@@ -1,20 +1,15 @@
 #include "engine/coordinator_seat.hpp"
-#include "engine/rollback/rollback.hpp"
-#include "engine/sync_point.hpp"
 #include "engine/verify/verifier.hpp"
-#include "tests/engine/job_fixture.hpp"
+#include "tests/engine/rollback_fixture.hpp"
 #include "tests/support/application.hpp"
 
-#include <boost/thread/thread.hpp>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <csignal>
 #include <map>
 #include <set>
-#include <sstream>
 
 namespace pgbackfill::test {
 namespace {
@@ -30,7 +25,7 @@ using ::testing::ThrowsMessage;
 
 constexpr std::string_view kOtherOrg = "00000000-0000-0000-0000-000000000103";
 
-class Rollback : public JobTest {
+class Rollback : public RollbackTest {
  protected:
   /// One table of every kind of value, and an enum with a default, an index, a comment and a
   /// column privilege.
@@ -81,86 +76,6 @@ map = {{ user = "worker" }}
 )",
                                                   unmap);
   }
-
-  engine::RollbackReport roll_back(const planner::JobSpec& spec, std::optional<Stage> to = {},
-                                   bool yes = false) {
-    engine::RollbackOptions rollback;
-    rollback.engine = options(spec);
-    rollback.to = to;
-    rollback.confirm = [this, yes](const std::vector<std::string>& losses) {
-      losses_ = losses;
-      return yes;
-    };
-    return engine::rollback_job(spec, rollback, stop_,
-                                [this](engine::LogLevel, std::string_view line) {
-                                  const engine::MutexLock lock(rollback_log_mutex_);
-                                  rollback_log_ += std::string(line) + "\n";
-                                });
-  }
-
-  /// The schema as pg_dump writes it; sorted, for a column that comes back is the table's last.
-  std::string dump() {
-    const auto outcome = run_program(find_server_binaries() / "pg_dump",
-                                     {"--schema-only", "--no-sync", "-d", dsn()});
-    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-    std::multiset<std::string> lines;
-    std::istringstream stream(outcome.out);
-    for (std::string line; std::getline(stream, line);) {
-      if (line.starts_with("--") || line.starts_with("\\") || line.empty()) continue;
-      if (line.back() == ',') line.pop_back();
-      // What the swap copied to a new column stays with it when that is taken back.
-      if (line.starts_with("GRANT ") && line.find("pgbackfill_new_") != std::string::npos) continue;
-      if (line.starts_with("COMMENT ON COLUMN public.users.pgbackfill_new_")) continue;
-      lines.insert(line);
-    }
-    return fmt::format("{}", fmt::join(lines, "\n"));
-  }
-
-  /// Of every row of every table, whatever the order of the columns.
-  std::string checksums() {
-    std::string sums;
-    for (const char* table : {"organizations", "bookings", "runs", "notes", "users"}) {
-      sums +=
-          value(fmt::format("SELECT '{0} ' || count(*) || ' ' || "
-                            "sum(('x' || substr(md5(to_jsonb(t)::text), 1, 12))::bit(48)::bigint) "
-                            "FROM {0} AS t",
-                            table)) +
-          "\n";
-    }
-    return sums;
-  }
-
-  void remember() {
-    schema_ = dump();
-    data_ = checksums();
-  }
-  void expect_as_before() {
-    EXPECT_EQ(dump(), schema_);
-    EXPECT_EQ(checksums(), data_);
-    EXPECT_EQ(value("SELECT to_regnamespace('pgbackfill') IS NULL"), "t");
-  }
-
-  ProgramOutcome command(const std::string& name, const planner::JobSpec& spec,
-                         const std::vector<std::string>& more = {},
-                         const std::string& sync_point = {}) {
-    ProgramOptions program;
-    if (!sync_point.empty()) program.environment[engine::kSyncPointVariable] = sync_point;
-    std::vector<std::string> arguments{name, "-c", spec.file, "--dsn", dsn()};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    const auto outcome = run_program(PGBACKFILL_EXECUTABLE, arguments, program);
-    // A killed client's backends may still be finishing their statement.
-    while (value("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgbackfill%' "
-                 "AND datname = current_database()") != "0") {
-      boost::this_thread::sleep_for(boost::chrono::milliseconds(2));
-    }
-    return outcome;
-  }
-
-  std::string schema_;
-  std::string data_;
-  std::vector<std::string> losses_;
-  std::string rollback_log_;
-  engine::Mutex rollback_log_mutex_;
 };
 
 class RollbackFrom : public Rollback, public ::testing::WithParamInterface<Stage> {};
