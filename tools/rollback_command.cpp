@@ -73,7 +73,8 @@ std::string closing_line(const engine::RollbackReport& report, std::optional<pla
 }  // namespace
 
 int rollback_command(const CommandLine& line, CommandContext& context) {
-  const planner::JobSpec spec = planner::read_migration_file(line.config);
+  planner::JobSpec spec = planner::read_migration_file(line.config);
+  line.run.apply(spec.run);
   context.dsn = choose_dsn(line, spec);
   engine::StopSignal stop;
   engine::RollbackOptions options;

@@ -6,6 +6,8 @@
 #include "engine/opening.hpp"
 #include "engine/session.hpp"
 #include "engine/sync_point.hpp"
+#include "planner/preflight/user_triggers.hpp"
+#include "planner/spec_resolution.hpp"
 
 #include <fmt/format.h>
 
@@ -118,9 +120,29 @@ std::vector<std::string> losses_of(const std::vector<Task>& tasks, sql::Connecti
   throw Refused("the job cannot be taken back yet; nothing was changed", obstacles);
 }
 
+/// The application's triggers on tables whose old columns are filled anew.
+void check_triggers(const std::vector<Task>& tasks, sql::Connection& connection,
+                    planner::UserTriggers choice, const std::string& schema, const LogSink& log) {
+  std::vector<planner::WrittenTable> written;
+  for (const Task& task : tasks) {
+    if (!task.ours) continue;
+    for (const Step& part : task.step->undo) {
+      if (part.kind != planner::StepKind::kFill || table_gone(connection, part)) continue;
+      // The columns are of our own names, which no trigger waits for.
+      written.push_back({planner::resolve_name(part.table, schema), {}});
+    }
+  }
+  const auto findings = planner::check_user_triggers(written, choice, schema, connection);
+  bool refused = false;
+  for (const Finding& finding : findings) {
+    refused = refused || finding.refuses;
+    if (!finding.refuses) log(LogLevel::kWarning, finding.to_string());
+  }
+  if (refused) throw Refused("the job cannot be taken back yet; nothing was changed", findings);
+}
+
 void confirm_losses(const std::vector<Task>& tasks, sql::Connection& connection,
                     const RollbackOptions& options, const LogSink& log) {
-  refuse_irreversible(tasks);
   const std::vector<std::string> losses = losses_of(tasks, connection, log);
   if (losses.empty() || (options.confirm && options.confirm(losses))) return;
   throw Refused("what would be lost is not confirmed; nothing was changed");
@@ -203,7 +225,11 @@ class Rollback {
     report_.job_id = job->job_id;
     const planner::Plan plan = planner::plan_from_json(job->plan);
     const auto tasks = tasks_of(plan, ledger.steps(job->job_id), options_.to);
-    if (!confirmed_) confirm_losses(tasks, connection_, options_, log_);
+    if (!confirmed_) {
+      refuse_irreversible(tasks);
+      check_triggers(tasks, connection_, options_.engine.run.user_triggers, plan.schema, log_);
+      confirm_losses(tasks, connection_, options_, log_);
+    }
     confirmed_ = true;
     if (options_.to && tasks.empty() && job->state != "rolling back") {
       report_.outcome = RollbackOutcome::kNothing;

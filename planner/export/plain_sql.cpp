@@ -34,7 +34,8 @@ std::optional<std::size_t> helper_at(std::string_view text) {
        at = text.find(quoted, at + 1)) {
     if (!text.substr(at + quoted.size()).starts_with("\"lookup_")) return at;
   }
-  for (const std::string_view table : {"pgbackfill.fill", "pgbackfill.ensured"}) {
+  for (const std::string_view table :
+       {"pgbackfill.fill", "pgbackfill.ensured", "pgbackfill.spelling"}) {
     const std::size_t at = find_name(text, table);
     if (at != std::string_view::npos) return at;
   }

@@ -30,7 +30,8 @@ SELECT what || ' depends on it; drop that first', true FROM d
                       AND g.oid = d.objid AND g.tgname LIKE '%pgbackfill%')
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE
                    d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
-                   AND k.conrelid = d.attrelid)
+                   AND (k.conrelid = d.attrelid OR strpos((SELECT plan FROM pgbackfill.job
+                          ORDER BY job_id DESC LIMIT 1), '\"' || k.conname || '\"') > 0))
 UNION
 SELECT what || ' goes with it', false FROM own
  WHERE strpos((SELECT plan FROM pgbackfill.job ORDER BY job_id DESC LIMIT 1),

@@ -119,6 +119,18 @@ CREATE TABLE IF NOT EXISTS pgbackfill.ensured (
   PRIMARY KEY (step_id, row_key)
 );
 
+-- How values were written before they became uuids, of which some row had it otherwise than uuid
+-- writes it. It outlives the job's end, for its rollback.
+CREATE TABLE IF NOT EXISTS pgbackfill.spelling (
+  place text NOT NULL,
+  value uuid NOT NULL,
+  original text NOT NULL,
+  rows bigint NOT NULL,
+  -- The one that comes back; the rows of others lose theirs.
+  kept boolean NOT NULL,
+  PRIMARY KEY (place, value, original)
+);
+
 CREATE TABLE IF NOT EXISTS pgbackfill.quarantine (
   job_id integer NOT NULL REFERENCES pgbackfill.job ON DELETE CASCADE,
   step_id text NOT NULL,

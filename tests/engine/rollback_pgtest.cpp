@@ -20,7 +20,6 @@ using planner::Stage;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::ThrowsMessage;
 
 constexpr std::string_view kOtherOrg = "00000000-0000-0000-0000-000000000103";
@@ -77,30 +76,6 @@ map = {{ user = "worker" }}
                                                   unmap);
   }
 };
-
-class RollbackFrom : public Rollback, public ::testing::WithParamInterface<Stage> {};
-
-TEST_P(RollbackFrom, LeavesTheDatabaseAsItWas) {
-  create_tables();
-  remember();
-  const auto spec = job(sections());
-  run_until(spec, GetParam());
-  ASSERT_NE(dump(), schema_);
-  EXPECT_EQ(roll_back(spec).outcome, RollbackOutcome::kDone) << "and nobody was asked";
-  EXPECT_THAT(losses_, IsEmpty());
-  expect_as_before();
-  EXPECT_EQ(roll_back(spec).outcome, RollbackOutcome::kNothing);
-}
-
-INSTANTIATE_TEST_SUITE_P(Stages, RollbackFrom,
-                         ::testing::Values(Stage::kEnsure, Stage::kExpand, Stage::kBackfill,
-                                           Stage::kEnforce, Stage::kForeignKey, Stage::kIndex,
-                                           Stage::kFinish),
-                         [](const auto& stage) {
-                           std::string name(planner::to_string(stage.param));
-                           std::erase(name, '-');
-                           return name;
-                         });
 
 TEST_F(Rollback, ToAStageIsWhereARunToThatStageLeaves) {
   create_tables();

@@ -1,9 +1,13 @@
 #include "tests/support/pg_fixture.hpp"
 #include "tests/support/run_program.hpp"
+#include "tests/support/temp_cluster.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
+#include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -11,6 +15,7 @@ namespace pgbackfill::test {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// tools/migrations/playbook.toml: every operation in one job, on the sample database as it was
 /// before its organizations had uuids.
@@ -21,6 +26,38 @@ class Playbook : public PgTest {
     const ProgramOutcome sample = run_program(
         PGBACKFILL_SAMPLE_BINARY, {"--dsn", dsn(), "--scale", "0.02", "--text-organizations"});
     ASSERT_EQ(sample.exit_code, 0) << sample.err;
+  }
+
+  /// The schema as pg_dump writes it; sorted, for a column that comes back is the table's last.
+  std::string dump() {
+    const auto outcome = run_program(find_server_binaries() / "pg_dump",
+                                     {"--schema-only", "--no-sync", "-d", dsn()});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    std::multiset<std::string> lines;
+    std::istringstream stream(outcome.out);
+    for (std::string line; std::getline(stream, line);) {
+      if (line.starts_with("--") || line.starts_with("\\")) continue;
+      if (line.ends_with(',')) line.pop_back();
+      lines.insert(line + "\n");
+    }
+    return std::accumulate(lines.begin(), lines.end(), std::string());
+  }
+  /// Of every row, whatever the order of the columns.
+  std::string rows() {
+    const auto tables =
+        sql("SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relnamespace = "
+            "'public'::regnamespace ORDER BY 1");
+    std::string sums;
+    for (int row = 0; row < tables.rows(); ++row) {
+      const std::string table(tables.text(row, 0));
+      sums += table + " " +
+              value(
+                  "SELECT count(*) || ' ' || coalesce(sum(hashtextextended(to_jsonb(t)::text, "
+                  "0)::numeric), 0) FROM " +
+                  table + " AS t") +
+              "\n";
+    }
+    return sums;
   }
 
   ProgramOutcome command(std::vector<std::string> args) {
@@ -59,6 +96,24 @@ TEST_F(Playbook, TakesTheDatabaseThroughEveryOperation) {
   const ProgramOutcome again = command({"run"});
   EXPECT_EQ(again.exit_code, 0);
   EXPECT_THAT(again.out + again.err, HasSubstr("nothing"));
+}
+
+TEST_F(Playbook, ComesBackAsAWhole) {
+  const std::string schema = dump();
+  const std::string data = rows();
+  const ProgramOutcome plan = command({"plan"});
+  EXPECT_THAT(plan.out, Not(HasSubstr("cannot be taken back")));
+  for (const std::string until : {"index", "finish"}) {
+    SCOPED_TRACE(until);
+    const ProgramOutcome ran = command({"run", "--until", until});
+    ASSERT_EQ(ran.exit_code, 0) << ran.err;
+    ASSERT_NE(dump(), schema);
+    const ProgramOutcome back = command({"rollback"});
+    ASSERT_EQ(back.exit_code, 0) << back.out << back.err;
+    EXPECT_THAT(back.out, Not(HasSubstr("will not come back")));
+    EXPECT_EQ(dump(), schema);
+    EXPECT_EQ(rows(), data);
+  }
 }
 
 TEST_F(Playbook, AKeyThatIsNoUuidStopsItBeforeAnythingIsTouched) {

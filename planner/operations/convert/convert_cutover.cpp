@@ -1,4 +1,5 @@
 #include "planner/operations/convert/convert_plan.hpp"
+#include "planner/operations/convert/convert_return.hpp"
 
 #include <fmt/format.h>
 
@@ -8,10 +9,6 @@ namespace pgbackfill::planner {
 namespace {
 
 using sql::quote_identifier;
-
-constexpr std::string_view kNotFollowed =
-    "from here on the old columns no longer follow the new ones";
-constexpr std::string_view kGone = "the old values are gone with their column";
 
 std::string validate(const ConvertKey& key, const std::string& name) {
   return alter_table(key.table, "VALIDATE CONSTRAINT " + quote_identifier(name));
@@ -71,7 +68,7 @@ void let_go(PlanContext& context, const ConvertGroup& group) {
           fmt::format("ALTER COLUMN {} DROP NOT NULL", quote_identifier(column->old_name))));
     }
   }
-  step.irreversible = kNotFollowed;
+  return_old_values(context, group, step);
   context.plan.steps.push_back(std::move(step));
 }
 
@@ -82,7 +79,7 @@ void drop_old(PlanContext& context, const ConvertColumn& column) {
   step.sql = {alter_table(
       table, fmt::format("DROP COLUMN IF EXISTS {}", quote_identifier(column.old_name)))};
   step.probe = probe::no(probe::column_exists(table, column.old_name));
-  step.irreversible = kGone;
+  step.inverse = bring_back(context, column);
   context.plan.steps.push_back(std::move(step));
 }
 
@@ -146,6 +143,7 @@ void plan_convert_swap(PlanContext& context) {
 void plan_convert_finish(PlanContext& context) {
   const auto groups = convert_groups(context.connection, context.scope);
   for (const ConvertGroup& group : groups) {
+    keep_spelling(context, group);
     let_go(context, group);
     for (const ConvertTable& table : group.tables) {
       for (const ConvertColumn* column : table.columns) drop_old(context, *column);

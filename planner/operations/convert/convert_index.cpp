@@ -9,9 +9,11 @@ namespace pgbackfill::planner {
 std::vector<ConvertIndex> convert_indexes(sql::Connection& connection, const ConvertTable& table) {
   std::vector<std::string> columns;
   std::vector<std::string> shadows;
+  std::vector<std::string> olds;
   for (const ConvertColumn* column : table.columns) {
     columns.push_back(column->column->name);
     shadows.push_back(column->shadow);
+    olds.push_back(column->old_name);
   }
   std::vector<ConvertIndex> indexes;
   for (const sql::Index& index : table.table->indexes) {
@@ -31,6 +33,7 @@ std::vector<ConvertIndex> convert_indexes(sql::Connection& connection, const Con
     work.clustered = index.clustered;
     work.definition = index_definition(connection, name, columns, shadows);
     work.old_definition = index_definition(connection, name, {}, {});
+    work.kept_definition = index_definition(connection, name, columns, olds);
     const sql::Result traits = connection.execute(
         sql::statement("convert_index_traits"), {name.quoted(), sql::text_array_literal(columns)});
     for (const int comment : {2, 3}) {

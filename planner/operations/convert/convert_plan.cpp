@@ -1,5 +1,7 @@
 #include "planner/operations/convert/convert_plan.hpp"
 
+#include "planner/operations/convert/convert_return.hpp"
+
 #include <fmt/format.h>
 
 namespace pgbackfill::planner {
@@ -108,7 +110,7 @@ std::vector<std::string> create_convert_trigger(const PlanContext& context,
 }
 
 std::vector<std::string> create_back_trigger(const PlanContext& context, const ConvertGroup& group,
-                                             const ConvertTable& table) {
+                                             const ConvertTable& table, OldForm form) {
   std::string body;
   for (const ConvertColumn* column : table.columns) {
     const std::string name = quote_identifier(column->column->name);
@@ -125,7 +127,9 @@ std::vector<std::string> create_back_trigger(const PlanContext& context, const C
         "  IF TG_OP = 'INSERT' OR NEW.{0} IS DISTINCT FROM OLD.{0} THEN\n"
         "    NEW.{1} := {2};\n"
         "  END IF;\n",
-        name, quote_identifier(column->old_name), old_reference(group, table, *column));
+        name, quote_identifier(column->old_name),
+        form == OldForm::kKept ? kept_value(group, table, *column, "NEW")
+                               : old_reference(group, table, *column));
   }
   return create_trigger(context, table, body, "");
 }

@@ -18,11 +18,16 @@ void plan_convert_swap(PlanContext& context);
 /// The old columns go.
 void plan_convert_finish(PlanContext& context);
 
+/// Where a trigger finds the old form of a value: in the row that it refers to, or among what the
+/// job has kept.
+enum class OldForm { kOfReferenced, kKept };
+
 /// The trigger that writes the new columns from the old ones, and after the swap the other way.
 std::vector<std::string> create_convert_trigger(const PlanContext& context,
                                                 const ConvertTable& table);
 std::vector<std::string> create_back_trigger(const PlanContext& context, const ConvertGroup& group,
-                                             const ConvertTable& table);
+                                             const ConvertTable& table,
+                                             OldForm form = OldForm::kOfReferenced);
 std::vector<std::string> drop_convert_trigger(const ConvertTable& table);
 
 /// Statements that begin a transaction over several tables: locks all of them without making the

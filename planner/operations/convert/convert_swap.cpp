@@ -1,4 +1,5 @@
 #include "planner/operations/convert/convert_plan.hpp"
+#include "planner/operations/convert/convert_return.hpp"
 
 #include <fmt/format.h>
 
@@ -93,8 +94,6 @@ class Swap {
       }
       forth_.push_back(add_key(name, index, index.shadow_name));
       back_.push_back(add_key(name, index, index.kept_name));
-      // What the old key had is to be said of it anew.
-      append(back_, index.comments);
     } else if (index.constraint) {
       forth_.push_back(rename(name, "CONSTRAINT", index.name, index.kept_name));
       forth_.push_back(add_key(name, index, index.shadow_name));
@@ -106,6 +105,8 @@ class Swap {
       back_.push_back(rename_index(name, index.name, index.shadow_name));
       back_.push_back(rename_index(name, index.kept_name, index.name));
     }
+    // What the old one had is to be said anew of one that was built for the way back.
+    append(back_, index.comments);
     append(forth_, index.comments);
     if (!index.clustered) return;
     for (std::vector<std::string>* statements : {&forth_, &back_}) {
@@ -173,6 +174,7 @@ Step swap_step(PlanContext& context, const ConvertGroup& group) {
   step.title = fmt::format("cutover: swap in the new columns of {}", columns_of(group));
   step.sql = std::move(swap.forth());
   step.inverse = std::move(swap.back());
+  step.losses = in_the_way(group);
   step.probe = probe::no(probe::column_exists(group.tables.front().table->name,
                                               group.tables.front().columns.front()->shadow));
   return step;

@@ -92,8 +92,7 @@ std::string new_value(const ConvertColumn& column, std::string_view row) {
                      padded ? "::text" : "", column.type);
 }
 
-std::string old_value(const ConvertColumn& column, std::string_view row) {
-  const std::string value = fmt::format("{}.{}", row, quote_identifier(column.column->name));
+std::string old_form(const ConvertColumn& column, const std::string& value) {
   if (column.type == "uuid") {
     const int length = text_length(*column.column).value_or(kHyphenedUuid);
     if (length >= kHyphenedUuid) return value + "::text";
@@ -103,6 +102,10 @@ std::string old_value(const ConvertColumn& column, std::string_view row) {
   return fmt::format("CASE WHEN {0} BETWEEN {1} AND {2} THEN {0}::{3} END", value,
                      small ? "-32768" : "-2147483648", small ? "32767" : "2147483647",
                      column.column->type);
+}
+
+std::string old_value(const ConvertColumn& column, std::string_view row) {
+  return old_form(column, fmt::format("{}.{}", row, quote_identifier(column.column->name)));
 }
 
 }  // namespace pgbackfill::planner

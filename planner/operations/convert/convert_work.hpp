@@ -80,6 +80,8 @@ bool can_convert(const sql::Column& column, std::string_view type);
 std::string new_value(const ConvertColumn& column, std::string_view row);
 /// The old form of a new value, which by then has the column's name; NULL where it has none.
 std::string old_value(const ConvertColumn& column, std::string_view row);
+/// The same of any expression of the new type.
+std::string old_form(const ConvertColumn& column, const std::string& value);
 /// Length of a varchar or char; nullopt for one without.
 std::optional<int> text_length(const sql::Column& column);
 
@@ -102,6 +104,7 @@ struct ConvertIndex {
   bool clustered = false;
   std::string definition;
   std::string old_definition;         ///< over the old columns
+  std::string kept_definition;        ///< the same by the names that they have after the swap
   std::vector<std::string> comments;  ///< statements
 };
 std::vector<ConvertIndex> convert_indexes(sql::Connection& connection, const ConvertTable& table);

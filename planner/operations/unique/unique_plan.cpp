@@ -42,16 +42,27 @@ OldKey old_key(PlanContext& context, const UniqueWork& work) {
   return key;
 }
 
+/// All that follows the table's name in the new key's index.
+std::string new_definition(const PlanContext& context, const UniqueWork& work, const OldKey& old) {
+  return fmt::format("({}){}{}", quoted_list(tenant_key(context.spec, *work.spec)), old.included,
+                     old.nulls);
+}
+
 void add_constraint(PlanContext& context, const UniqueWork& work, const OldKey& old) {
   const sql::QualifiedName& table = work.table->name;
+  const sql::QualifiedName index{table.schema, work.name};
   Step step = make_step(Stage::kFinish, work.label, "unique", work.name);
+  step.kind = StepKind::kAlone;
   step.title = fmt::format("make {} a constraint", work.name);
   const std::string name = quote_identifier(work.name);
   step.sql = {alter_table(
       table, fmt::format("ADD CONSTRAINT {0} UNIQUE USING INDEX {0}{1}", name, old.deferrable))};
   step.probe = probe::constraint_exists(table, work.name, false);
-  // Its index goes with it.
-  step.inverse = {alter_table(table, "DROP CONSTRAINT IF EXISTS " + name)};
+  // Its index goes with it, and belongs to the stage before.
+  step.inverse = {alter_table(table, "DROP CONSTRAINT IF EXISTS " + name),
+                  fmt::format("DROP INDEX CONCURRENTLY IF EXISTS {}", index.quoted()),
+                  fmt::format("CREATE UNIQUE INDEX CONCURRENTLY {} ON {} {}", name, table.quoted(),
+                              new_definition(context, work, old))};
   context.plan.steps.push_back(std::move(step));
 }
 
@@ -105,9 +116,7 @@ void plan_unique_indexes(PlanContext& context) {
     OldKey old;
     if (work.old_key != nullptr) old = old_key(context, work);
     add_index_steps(context,
-                    {work.table, work.label, work.name, true,
-                     fmt::format("({}){}{}", quoted_list(tenant_key(context.spec, *work.spec)),
-                                 old.included, old.nulls)});
+                    {work.table, work.label, work.name, true, new_definition(context, work, old)});
   }
 }
 
