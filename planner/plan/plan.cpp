@@ -43,6 +43,22 @@ void analyze(PlanContext& context) {
   }
 }
 
+/// A rollback cannot put a column back into its place.
+void note_column_order(Plan& plan) {
+  std::vector<std::string> tables;
+  for (const Step& step : plan.steps) {
+    const bool adds = std::any_of(
+        step.inverse.begin(), step.inverse.end(),
+        [](const std::string& sql) { return sql.find(" ADD COLUMN ") != std::string::npos; });
+    const bool told = std::find(tables.begin(), tables.end(), step.table) != tables.end();
+    if (adds && !told) tables.push_back(step.table);
+  }
+  if (tables.empty()) return;
+  plan.notes.push_back(fmt::format(
+      "after finish, a rollback brings old columns back as the last ones of their tables: {}",
+      join(tables, ", ")));
+}
+
 Step ledger_step() {
   Step step;
   step.id = kLedgerStep;
@@ -106,6 +122,7 @@ Plan make_plan(const JobSpec& spec, const sql::Catalog& catalog, sql::Connection
   }
   analyze(context);
   for (const Operation* operation : operations()) operation->conclude(context);
+  note_column_order(context.plan);
   check_ids(context.plan);
   return std::move(context.plan);
 }
