@@ -215,7 +215,9 @@ class Alembic : public JobTest {
     auto connection = server(dsn);
     for (const char* table : {"organizations", "users", "notes", "tags", "visits"}) {
       const auto result = connection.execute(
-          fmt::format("SELECT string_agg(t::text, ' ' ORDER BY t::text) FROM {} AS t", table));
+          fmt::format("SELECT string_agg(to_jsonb(t)::text, ' ' ORDER BY to_jsonb(t)::text) "
+                      "FROM {} AS t",
+                      table));
       text += fmt::format("{}: {}\n", table, result.text(0, 0));
     }
     return text;
@@ -273,8 +275,10 @@ TEST_F(Alembic, RefusesToGoBackFromWhatPostgresqlCannotTakeBack) {
   EXPECT_EQ(value("SELECT version_num FROM alembic_version"), "0002");
 }
 
-TEST_F(Alembic, ChangesTypesOnceAndRefusesToTakeThemBack) {
+TEST_F(Alembic, ChangesTypesOnceAndTakesThemBack) {
   copy_clean();
+  const std::string before = schema(clean());
+  const std::string written = rows(clean());
   const auto spec = planner::read_migration_file(
       write_file("job.toml",
                  "version = 1\n[[convert]]\ntype = \"bigint\"\n"
@@ -287,7 +291,9 @@ TEST_F(Alembic, ChangesTypesOnceAndRefusesToTakeThemBack) {
   EXPECT_EQ(rows(clean()), rows(dsn()));
   ASSERT_NO_FATAL_FAILURE(alembic(dsn(), {"upgrade", "head"}));
   EXPECT_EQ(schema(dsn()), done);
-  EXPECT_NE(try_alembic(clean(), {"downgrade", "0001"}).exit_code, 0);
+  ASSERT_NO_FATAL_FAILURE(alembic(clean(), {"downgrade", "0001"}));
+  EXPECT_EQ(sorted_lines(schema(clean())), sorted_lines(before));
+  EXPECT_EQ(rows(clean()), written);
 }
 
 TEST_F(Alembic, RevisionIsExpectedStampedVerifiedAndTakenBack) {
