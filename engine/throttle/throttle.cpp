@@ -17,10 +17,13 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 using Level = ThrottleState::Level;
 
-constexpr boost::chrono::milliseconds kLookEvery{250};
-/// Looks without a reason, or with a milder one, before that is news: one that comes and goes is
-/// told once.
-constexpr int kCalmLooks = 8;
+/// How long there must be no reason, or a milder one, before that is news: one that comes and goes
+/// is told once.
+constexpr std::chrono::seconds kCalm{2};
+/// How old what a look at a limited lag found may get, in times to the next look, and in times
+/// that it took, before writers wait for the next.
+constexpr int kFreshLooks = 4;
+constexpr int kFreshTimes = 2;
 constexpr milliseconds kPassEvery{20};
 constexpr milliseconds kRestAtOnce{200};
 /// A stop, or another duty cycle, is seen after so long at the latest.
@@ -122,7 +125,7 @@ void Throttle::clear() {
 }
 
 bool Throttle::pass(int writer) {
-  while ((control_->paused() || state().level == Level::kHard) && writer < control_->workers()) {
+  while ((control_->paused() || must_wait()) && writer < control_->workers()) {
     const auto since = Clock::now();
     if (!stop_.sleep(kPassEvery)) return false;
     slept(since);
@@ -170,7 +173,17 @@ void Throttle::rest(std::chrono::microseconds batch) {
   if (waited) slept(since);
 }
 
-double Throttle::share() const { return batch_share(state()); }
+double Throttle::share() const {
+  const MutexLock lock(mutex_);
+  const std::chrono::duration<double> batch = control_->settings().batch_time;
+  const double seen = look_after_ < kThrottleLook ? look_after_ / batch : 1;
+  return batch_share(state_) * std::min(1.0, seen);
+}
+
+bool Throttle::must_wait() const {
+  const MutexLock lock(mutex_);
+  return state_.level == Level::kHard || Clock::now() > fresh_until_;
+}
 
 ThrottleState Throttle::state() const {
   const MutexLock lock(mutex_);
@@ -185,7 +198,8 @@ void Throttle::slept(Clock::time_point since) {
 void Throttle::run() {
   boost::unique_lock<Mutex> lock(mutex_);
   while (!ended_) {
-    wake_.wait_for(lock, kLookEvery, [this] { return ended_; });
+    wake_.wait_for(lock, boost::chrono::milliseconds(look_after_.count()),
+                   [this] { return ended_; });
     if (ended_) return;
     lock.unlock();
     look();
@@ -194,6 +208,7 @@ void Throttle::run() {
 }
 
 void Throttle::look() {
+  const auto begun = Clock::now();
   try {
     if (!connection_) {
       connection_.emplace(connect_);
@@ -203,32 +218,59 @@ void Throttle::look() {
       changes_seen_ = control_->changes();
       tracker_.limit_by(control_->settings());
     }
-    change(tracker_.observe(read_signals(*connection_, query_), Clock::now()));
+    const ThrottleSignals signals = read(begun);
+    change(tracker_.observe(signals, Clock::now()), begun);
   } catch (const std::exception& error) {
     lease_.reset();
     connection_.reset();
-    change(tracker_.unseen(error.what()));
+    change(tracker_.unseen(error.what()), begun);
   }
 }
 
-void Throttle::change(ThrottleState next) {
-  board_.throttle(next.reason);
-  if (is_news(next)) tell(next);
-  const MutexLock lock(mutex_);
-  state_ = std::move(next);
+ThrottleSignals Throttle::read(Clock::time_point now) {
+  // The operator's query may cost more than we know: it is not asked more often.
+  const bool due = now - asked_ >= kThrottleLook;
+  ThrottleSignals signals = read_signals(*connection_, due ? query_ : std::string());
+  if (due) {
+    asked_ = now;
+    answer_ = signals.answer;
+    defect_ = signals.defect;
+  }
+  signals.answer = answer_;
+  signals.defect = defect_;
+  return signals;
 }
 
-bool Throttle::is_news(const ThrottleState& next) {
+void Throttle::change(ThrottleState next, Clock::time_point begun) {
+  board_.throttle(next.reason);
+  const auto now = Clock::now();
+  const bool news = is_news(next, now);
+  {
+    const MutexLock lock(mutex_);
+    state_ = next;
+    look_after_ = tracker_.look_after();
+    fresh_until_ = look_after_ < kThrottleLook
+                       ? now + kFreshLooks * look_after_ + kFreshTimes * (now - begun)
+                       : Clock::time_point::max();
+  }
+  // After that: to tell it may take a while.
+  if (news) tell(next);
+}
+
+bool Throttle::is_news(const ThrottleState& next, Clock::time_point now) {
   const bool same =
       next.level == told_.level && without_figures(next.reason) == without_figures(told_.reason);
-  const bool milder = next.level < told_.level;
-  calm_looks_ = milder ? calm_looks_ + 1 : 0;
-  return !same && (!milder || calm_looks_ >= kCalmLooks);
+  if (next.level >= told_.level) {
+    calm_since_.reset();
+    return !same;
+  }
+  if (!calm_since_) calm_since_ = now;
+  return now - *calm_since_ >= kCalm;
 }
 
 void Throttle::tell(const ThrottleState& next) {
   told_ = next;
-  calm_looks_ = 0;
+  calm_since_.reset();
   std::string text = "going on at full speed";
   if (next.level == Level::kSoft) text = "writing slower: " + next.reason;
   if (next.level == Level::kHard) text = "paused: " + next.reason;

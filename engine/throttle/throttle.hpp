@@ -25,7 +25,9 @@ namespace pgbackfill::engine {
 ThrottleSignals read_signals(sql::Connection& connection, const std::string& query);
 
 /// Looks four times a second, in a thread and session of its own, whether the server, its replicas
-/// or the operator's query call for writing slower, and makes the writers that ask do so. Every
+/// or the operator's query call for writing slower, and makes the writers that ask do so. A limited
+/// lag is looked at as often as the limit needs (ThrottleTracker::look_after()), and batches are no
+/// longer than that. Every
 /// change is logged, written to the ledger's diary, and kept where status reads it
 /// (pgbackfill.job). start() and the destructor belong to one owner thread; the rest is
 /// thread-safe.
@@ -73,12 +75,15 @@ class Throttle {
   ThrottleState state() const;
   void run();
   void look();
-  void change(ThrottleState next);
-  bool is_news(const ThrottleState& next);
+  ThrottleSignals read(std::chrono::steady_clock::time_point now);
+  /// `begun`: when the look was.
+  void change(ThrottleState next, std::chrono::steady_clock::time_point begun);
+  bool is_news(const ThrottleState& next, std::chrono::steady_clock::time_point now);
   void tell(const ThrottleState& next);
   /// No reason is left where status reads it: not a killed run's either.
   void clear();
   void slept(std::chrono::steady_clock::time_point since);
+  bool must_wait() const;
 
   const std::shared_ptr<RunControl> control_;
   const sql::ConnectOptions connect_;
@@ -88,17 +93,24 @@ class Throttle {
   const LogSink log_;
   const bool noted_;
   const std::string query_;
-  ThrottleTracker tracker_;  // the watch's thread only while it runs, as the next five
+  ThrottleTracker tracker_;  // the watch's thread only while it runs, as the next eight
   std::optional<sql::Connection> connection_;
   std::optional<StopSignal::Lease> lease_;
   ThrottleState told_;  ///< last written down
-  int calm_looks_ = 0;
+  std::optional<std::chrono::steady_clock::time_point> calm_since_;
   int changes_seen_ = 0;
+  std::chrono::steady_clock::time_point asked_;  ///< when throttle_query was
+  std::optional<double> answer_;                 ///< what it said
+  std::string defect_;
   mutable Mutex mutex_;
   boost::condition_variable wake_;
   boost::condition_variable turn_ended_;
-  int writing_ = 0;                        // guarded by mutex_; turns that are taken
-  ThrottleState state_;                    // guarded by mutex_
+  int writing_ = 0;                                      // guarded by mutex_; turns that are taken
+  ThrottleState state_;                                  // guarded by mutex_
+  std::chrono::milliseconds look_after_{kThrottleLook};  // guarded by mutex_
+  /// Until when state_ may be gone by.
+  std::chrono::steady_clock::time_point fresh_until_ =  // guarded by mutex_
+      std::chrono::steady_clock::time_point::max();
   bool ended_ = false;                     // guarded by mutex_
   std::atomic<std::int64_t> slept_us_{0};  ///< by all writers together
   boost::thread thread_;

@@ -23,6 +23,15 @@ constexpr double kMostPauses = 4;
 /// Seconds of max_wal_rate that a quiet server may catch up on, and that a busy one owes at most.
 constexpr double kWalCredit = 0.5;
 constexpr double kWalDebt = 10;
+/// Of a limited lag, what may come between two looks.
+constexpr double kLookShare = 0.1;
+constexpr double kLookLeast = 0.02;
+/// Writers may begin at any time: bytes a second that are reckoned with however quiet it is.
+constexpr double kWalRateLeast = 32 << 20;
+/// What is left of the highest rate seen after a look at a lower one.
+constexpr double kWalRateKept = 0.9;
+/// How finely a lag in time is told.
+constexpr std::chrono::milliseconds kPositionsEvery{100};
 
 std::string megabytes(double bytes) { return fmt::format("{:.1f} MB", bytes / (1 << 20)); }
 
@@ -45,19 +54,22 @@ void ThrottleTracker::limit_by(const planner::RunOptions& run) {
 ThrottleState ThrottleTracker::observe(const ThrottleSignals& signals, Clock::time_point now) {
   unseen_looks_ = 0;
   ThrottleState state;
-  watch_replicas(signals, state);
+  watch_replicas(signals, now, state);
   watch_wal(signals, now, state);
   watch_slots(signals, state);
   watch_query(signals, state);
-  watch_neighbours(signals, state);
+  watch_neighbours(signals, now, state);
   last_ = state;
+  pace(signals, now);
   return state;
 }
 
 ThrottleState ThrottleTracker::unseen(const std::string& why) {
   ++unseen_looks_;
-  blocked_before_ = false;
+  blocked_since_.reset();
   wal_looked_.reset();
+  paced_.reset();
+  look_after_ = kThrottleLook;
   if (unseen_looks_ < kUnseenLooks) return last_;
   last_ = {};
   // Without the server nothing is written; what it says again is judged when it does.
@@ -78,8 +90,45 @@ void ThrottleTracker::limit(ThrottleState& state, double value, double most,
   }
 }
 
-void ThrottleTracker::watch_replicas(const ThrottleSignals& signals, ThrottleState& state) {
+/// The server measures it when something is replayed: while nothing is, it does not grow there. So
+/// the time since we first saw a position that is not replayed counts as well.
+double ThrottleTracker::lag_seconds(const ThrottleSignals& signals, Clock::time_point now) {
+  const std::int64_t replayed = signals.wal - signals.lag_bytes;
+  while (!unreplayed_.empty() && unreplayed_.front().wal <= replayed) unreplayed_.pop_front();
+  // Without anything to replay there is no lag, whatever the last one measured was.
+  if (signals.lag_bytes <= 0) return 0;
+  if (unreplayed_.empty() || now - unreplayed_.back().at >= kPositionsEvery) {
+    unreplayed_.push_back({now, signals.wal});
+  }
+  return std::max(signals.lag_seconds,
+                  std::chrono::duration<double>(now - unreplayed_.front().at).count());
+}
+
+void ThrottleTracker::pace(const ThrottleSignals& signals, Clock::time_point now) {
   const planner::ReplicaLag& most = run_.max_replica_lag;
+  double seconds = std::chrono::duration<double>(kThrottleLook).count();
+  if (most.time.count() > 0) {
+    seconds = std::min(seconds, kLookShare * std::chrono::duration<double>(most.time).count());
+  }
+  // What paused writers do not write says nothing of what they will.
+  if (last_.level != Level::kHard) wal_rate_ *= kWalRateKept;
+  if (paced_ && now > paced_->at) {
+    const double passed = std::chrono::duration<double>(now - paced_->at).count();
+    wal_rate_ = std::max(wal_rate_, static_cast<double>(signals.wal - paced_->wal) / passed);
+  }
+  paced_ = {now, signals.wal};
+  if (most.bytes > 0) {
+    seconds = std::min(
+        seconds, kLookShare * static_cast<double>(most.bytes) / std::max(wal_rate_, kWalRateLeast));
+  }
+  look_after_ =
+      std::chrono::milliseconds(static_cast<std::int64_t>(1000 * std::max(seconds, kLookLeast)));
+}
+
+void ThrottleTracker::watch_replicas(const ThrottleSignals& signals, Clock::time_point now,
+                                     ThrottleState& state) {
+  const planner::ReplicaLag& most = run_.max_replica_lag;
+  const double behind = lag_seconds(signals, now);
   if (!most.given()) return;
   most_replicas_ = std::max(most_replicas_, signals.replicas);
   if (signals.replicas == 0) {
@@ -96,10 +145,9 @@ void ThrottleTracker::watch_replicas(const ThrottleSignals& signals, ThrottleSta
         fmt::format("replica {} is {} behind, the limit is {}", signals.lagging, megabytes(bytes),
                     megabytes(static_cast<double>(most.bytes))));
   const double seconds = std::chrono::duration<double>(most.time).count();
-  // Without anything to replay there is no lag, whatever the last one measured was.
-  limit(state, signals.lag_bytes > 0 ? signals.lag_seconds : 0, seconds,
-        fmt::format("replica {} is {:.1f} s behind, the limit is {:.1f} s", signals.lagging,
-                    signals.lag_seconds, seconds));
+  limit(state, behind, seconds,
+        fmt::format("replica {} is {:.1f} s behind, the limit is {:.1f} s", signals.lagging, behind,
+                    seconds));
 }
 
 void ThrottleTracker::watch_wal(const ThrottleSignals& signals, Clock::time_point now,
@@ -135,14 +183,17 @@ void ThrottleTracker::watch_query(const ThrottleSignals& signals, ThrottleState&
   }
 }
 
-void ThrottleTracker::watch_neighbours(const ThrottleSignals& signals, ThrottleState& state) {
-  const bool blocked = signals.blocked > 0;
-  if (blocked && blocked_before_) {
+void ThrottleTracker::watch_neighbours(const ThrottleSignals& signals, Clock::time_point now,
+                                       ThrottleState& state) {
+  if (signals.blocked == 0) {
+    blocked_since_.reset();
+  } else if (!blocked_since_) {
+    blocked_since_ = now;
+  } else if (now - *blocked_since_ >= kThrottleLook) {
     raise(state, Level::kSoft, kBlockedPressure,
           fmt::format("{} session{} for a lock of pgbackfill", signals.blocked,
                       signals.blocked == 1 ? " waits" : "s wait"));
   }
-  blocked_before_ = blocked;
   for (const std::string& table : signals.vacuumed) {
     if (std::find(tables_.begin(), tables_.end(), table) == tables_.end()) continue;
     raise(state, Level::kSoft, kVacuumPressure, fmt::format("{} is being vacuumed", table));

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,6 +28,9 @@ struct ThrottleSignals {
   std::string defect;  ///< why throttle_query has no answer
 };
 
+/// How often the server is looked at where nothing calls for more.
+inline constexpr std::chrono::milliseconds kThrottleLook{250};
+
 /// How much the writers are to hold back.
 struct ThrottleState {
   enum class Level { kNone, kSoft, kHard } level = Level::kNone;
@@ -38,8 +42,8 @@ struct ThrottleState {
 /// Turns looks into states: hard at a limit, soft from four fifths of it on. Where lag is limited,
 /// a replica that cannot be seen, or no longer can, counts as at the limit. WAL over its rate is
 /// paid back: writers pause until the mean since is under it. Sessions that wait for a lock of ours
-/// at two looks in a row, and an autovacuum on a table of the job, slow down softly, without a key.
-/// Thread-compatible.
+/// at all looks of a quarter of a second, and an autovacuum on a table of the job, slow down
+/// softly, without a key. Thread-compatible.
 class ThrottleTracker {
  public:
   using Clock = std::chrono::steady_clock;
@@ -52,21 +56,35 @@ class ThrottleTracker {
   ThrottleState observe(const ThrottleSignals& signals, Clock::time_point now);
   /// The server could not be asked.
   ThrottleState unseen(const std::string& why);
+  /// How soon to look again: where lag is limited, before a tenth of the limit has passed or, at
+  /// the most WAL a second that was seen of late, been written.
+  std::chrono::milliseconds look_after() const { return look_after_; }
 
  private:
   void limit(ThrottleState& state, double value, double most, std::string reason) const;
-  void watch_replicas(const ThrottleSignals& signals, ThrottleState& state);
+  void watch_replicas(const ThrottleSignals& signals, Clock::time_point now, ThrottleState& state);
+  double lag_seconds(const ThrottleSignals& signals, Clock::time_point now);
+  void pace(const ThrottleSignals& signals, Clock::time_point now);
   void watch_wal(const ThrottleSignals& signals, Clock::time_point now, ThrottleState& state);
   void watch_slots(const ThrottleSignals& signals, ThrottleState& state) const;
   void watch_query(const ThrottleSignals& signals, ThrottleState& state) const;
-  void watch_neighbours(const ThrottleSignals& signals, ThrottleState& state);
+  void watch_neighbours(const ThrottleSignals& signals, Clock::time_point now,
+                        ThrottleState& state);
 
   planner::RunOptions run_;
   const std::vector<std::string> tables_;
   std::optional<Clock::time_point> wal_looked_;
   double wal_allowed_ = 0;  ///< position up to which the server may have written
+  struct Position {
+    Clock::time_point at;
+    std::int64_t wal = 0;
+  };
+  std::deque<Position> unreplayed_;  ///< positions seen that the slowest replica has not come to
+  std::optional<Position> paced_;    ///< the last look
+  double wal_rate_ = 0;              ///< bytes a second, at the most of late
+  std::chrono::milliseconds look_after_{kThrottleLook};
   int most_replicas_ = 0;
-  bool blocked_before_ = false;
+  std::optional<Clock::time_point> blocked_since_;
   int unseen_looks_ = 0;
   ThrottleState last_;
 };

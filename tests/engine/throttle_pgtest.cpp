@@ -1,7 +1,6 @@
 #include "engine/ledger/ledger.hpp"
 #include "tests/engine/job_fixture.hpp"
 #include "tests/support/application.hpp"
-#include "tests/support/temp_cluster.hpp"
 
 #include <boost/thread/thread.hpp>
 #include <fmt/format.h>
@@ -197,59 +196,6 @@ TEST_F(Throttled, WalOverItsRatePausesAndLetsGoOn) {
   sql("CREATE TABLE filler AS SELECT repeat('x', 500) AS t FROM generate_series(1, 20000);"
       "DELETE FROM busy");
   wait_for_log("paused: the server writes more WAL than 4.0 MB a second");
-  expect_finished();
-}
-
-/// With a standby that streams from the tests' server.
-class ThrottledByReplica : public Throttled {
- protected:
-  void SetUp() override {
-    standby_ = TempCluster::standby_of(TempCluster::shared());
-    Throttled::SetUp();
-    create_tables();
-    wait_until_connected();
-  }
-  void TearDown() override {
-    Throttled::TearDown();
-    standby_.reset();
-  }
-  void wait_until_connected() {
-    while (count("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' "
-                 "AND replay_lsn = pg_current_wal_lsn()") == 0) {
-      boost::this_thread::yield();
-    }
-  }
-  pgbackfill::sql::Connection on_standby() {
-    pgbackfill::sql::ConnectOptions options;
-    options.dsn = standby_->dsn();
-    return pgbackfill::sql::Connection(options);
-  }
-  planner::JobSpec limited() {
-    auto limited = spec();
-    limited.run.max_replica_lag.bytes = 1 << 20;
-    return limited;
-  }
-
-  std::unique_ptr<TempCluster> standby_;
-};
-
-TEST_F(ThrottledByReplica, LagPausesUntilItIsReplayed) {
-  auto replica = on_standby();
-  replica.execute("SELECT pg_wal_replay_pause()");
-  sql("CREATE TABLE filler AS SELECT repeat('x', 500) AS t FROM generate_series(1, 20000)");
-  begin(limited());
-  wait_for_log("paused: replica standby is ");
-  EXPECT_EQ(pending(), kRows);
-  replica.execute("SELECT pg_wal_replay_resume()");
-  expect_finished();
-}
-
-TEST_F(ThrottledByReplica, AReplicaThatIsStoppedPausesUntilItIsBack) {
-  standby_->stop();
-  begin(limited());
-  wait_for_log("paused: no replica is connected, so its lag cannot be seen");
-  EXPECT_EQ(pending(), kRows);
-  standby_->start();
   expect_finished();
 }
 

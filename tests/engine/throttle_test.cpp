@@ -60,6 +60,47 @@ TEST_F(ThrottleTrackerTest, ReplicaLagIsLimitedInBytesOrInTime) {
   EXPECT_EQ(look(replica(0, 10)).level, Level::kNone) << "all is replayed: the lag is history";
 }
 
+TEST_F(ThrottleTrackerTest, LagInTimeGrowsWhileNothingIsReplayed) {
+  run_.max_replica_lag = {std::chrono::seconds(10), 0};
+  // What the server measured last, at a position that is not replayed for ten seconds.
+  ThrottleSignals stuck = replica(0, 0);
+  stuck.wal = 100 * kMegabyte;
+  look(stuck);
+  stuck.lag_seconds = 0.1;
+  for (int i = 0; i < 40; ++i) {
+    stuck.wal += kMegabyte;
+    stuck.lag_bytes += kMegabyte;
+    EXPECT_NE(look(stuck).level, Level::kHard) << i;
+  }
+  EXPECT_EQ(look(stuck).reason, "replica standby is 10.0 s behind, the limit is 10.0 s");
+  // All but the last two seconds are replayed.
+  stuck.lag_bytes = 8 * kMegabyte;
+  EXPECT_EQ(look(stuck).level, Level::kNone);
+}
+
+TEST_F(ThrottleTrackerTest, ALimitedLagIsLookedAtBeforeATenthOfItIsWritten) {
+  ThrottleSignals signals = replica(0, 0);
+  look(signals);
+  EXPECT_EQ(tracker_->look_after(), kThrottleLook) << "nothing is limited";
+  tracker_.reset();
+  run_.max_replica_lag.bytes = 64 * kMegabyte;
+  look(signals);
+  EXPECT_EQ(tracker_->look_after(), milliseconds(200)) << "writers may begin";
+  signals.wal = 16 * kMegabyte;
+  look(signals, 100);
+  EXPECT_EQ(tracker_->look_after(), milliseconds(40)) << "160 MB a second";
+  signals.lag_bytes = 64 * kMegabyte;
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(look(signals).level, Level::kHard);
+  EXPECT_EQ(tracker_->look_after(), milliseconds(40)) << "paused writers go on as they were";
+  signals.lag_bytes = 0;
+  for (int i = 0; i < 100; ++i) look(signals);
+  EXPECT_EQ(tracker_->look_after(), milliseconds(200));
+  tracker_.reset();
+  run_.max_replica_lag = {std::chrono::seconds(1), 0};
+  look(signals);
+  EXPECT_EQ(tracker_->look_after(), milliseconds(100));
+}
+
 TEST_F(ThrottleTrackerTest, AReplicaThatCannotBeSeenIsAtTheLimit) {
   run_.max_replica_lag.bytes = 100 * kMegabyte;
   EXPECT_THAT(look({}).reason, HasSubstr("no replica is connected"));

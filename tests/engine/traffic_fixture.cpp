@@ -117,8 +117,8 @@ struct Clients::Client {
   boost::thread thread;
 };
 
-Clients::Clients(std::string dsn, int clients, bool patient)
-    : dsn_(std::move(dsn)), patient_(patient) {
+Clients::Clients(std::string dsn, int clients, bool patient, std::chrono::milliseconds rest)
+    : dsn_(std::move(dsn)), patient_(patient), rest_(rest) {
   for (int i = 0; i < clients; ++i) {
     clients_.push_back(std::make_unique<Client>());
     clients_.back()->random.seed(static_cast<unsigned>(i) + 1);
@@ -207,6 +207,7 @@ void Clients::run(Client& client) {
     }
     ++client.done;
     client.version = version;
+    boost::this_thread::sleep_for(boost::chrono::milliseconds(rest_.count()));
   }
 }
 

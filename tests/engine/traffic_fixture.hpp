@@ -34,7 +34,8 @@ class Clients {
   };
 
   /// `patient`: sessions that are lost are opened again, and what failed with them is no failure.
-  Clients(std::string dsn, int clients, bool patient = false);
+  /// `rest`: how long a client waits after each transaction.
+  Clients(std::string dsn, int clients, bool patient = false, std::chrono::milliseconds rest = {});
   ~Clients();
 
   /// Returns once no client goes by an older version.
@@ -55,6 +56,7 @@ class Clients {
 
   const std::string dsn_;
   const bool patient_;
+  const std::chrono::milliseconds rest_;
   std::atomic<bool> ended_{false};
   std::atomic<Version> version_{Version::kOld};
   std::atomic<int> failures_{0};
