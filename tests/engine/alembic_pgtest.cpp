@@ -1,6 +1,7 @@
 #include "planner/file/migration_file.hpp"
 #include "tests/engine/job_fixture.hpp"
 #include "tests/support/run_program.hpp"
+#include "tests/support/schema_text.hpp"
 #include "tools/cli.hpp"
 
 #include <fmt/format.h>
@@ -194,20 +195,9 @@ class Alembic : public JobTest {
     return file;
   }
 
-  /// The schema as pg_dump writes it, without the ledger.
   std::string schema(const std::string& dsn) {
-    const ProgramOutcome dump =
-        run_program(find_server_binaries() / "pg_dump",
-                    {"--schema-only", "--exclude-schema=pgbackfill", "-d", dsn});
-    EXPECT_EQ(dump.exit_code, 0) << dump.err;
-    std::istringstream stream(dump.out);
-    std::string text;
-    for (std::string line; std::getline(stream, line);) {
-      // A random key in newer versions.
-      if (!line.starts_with("\\restrict ") && !line.starts_with("\\unrestrict "))
-        text += line + "\n";
-    }
-    EXPECT_THAT(text, HasSubstr("CREATE TABLE public.users"));
+    std::string text = schema_text(dsn);
+    EXPECT_THAT(text, HasSubstr(" public.users"));
     return text;
   }
   std::string rows(const std::string& dsn) {
