@@ -323,8 +323,10 @@ TEST_F(Convert, WhatCannotComeAlongIsNamed) {
       "ALTER TABLE billing ALTER org_id SET DEFAULT 'nobody';"
       "ALTER TABLE events ADD CONSTRAINT later UNIQUE (event_id, org_id) DEFERRABLE;"
       "CREATE UNIQUE INDEX ix_identity ON events (event_id, org_id) INCLUDE (amount);"
-      "ALTER TABLE events REPLICA IDENTITY USING INDEX ix_identity;"
-      "CREATE PUBLICATION org_names FOR TABLE members (org_id, user_id)");
+      "ALTER TABLE events REPLICA IDENTITY USING INDEX ix_identity");
+  // Publications have lists of columns since then.
+  const bool lists = session().server_version() >= 150000;
+  if (lists) sql("CREATE PUBLICATION org_names FOR TABLE members (org_id, user_id)");
   const std::string text = refusal(convert(kOrgColumns));
   for (const char* object :
        {"view org_names", "constraint long_enough on table events", "column short of table events",
@@ -333,10 +335,10 @@ TEST_F(Convert, WhatCannotComeAlongIsNamed) {
         "trigger audit on table members", "billing.org_id: its default, 'nobody'",
         "index later of table events: its constraint is "
         "deferrable",
-        "index ix_identity of table events: it is the table's replica identity",
-        "publication of table members"}) {
+        "index ix_identity of table events: it is the table's replica identity"}) {
     EXPECT_THAT(text, HasSubstr(object));
   }
+  EXPECT_EQ(text.find("publication of table members") != std::string::npos, lists);
 }
 
 TEST_F(Convert, KeysAreConvertedAtBothEnds) {

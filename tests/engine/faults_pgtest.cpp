@@ -5,12 +5,17 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <optional>
+#include <unistd.h>
 
 namespace pgbackfill::test {
 namespace {
@@ -27,9 +32,13 @@ enum class Fault {
   kTableLocked,
   kRowsLocked,
   kSecondOperator,
+  kHelperKilled,
+  kHelperPromoted,
+  kDeadlock,
+  kFullDisk,
 };
 
-constexpr std::array<const char*, 11> kFaultNames{"kill -9 of pgbackfill",
+constexpr std::array<const char*, 15> kFaultNames{"kill -9 of pgbackfill",
                                                   "SIGTERM to pgbackfill",
                                                   "a backend terminated",
                                                   "server crash and restart",
@@ -39,13 +48,27 @@ constexpr std::array<const char*, 11> kFaultNames{"kill -9 of pgbackfill",
                                                   "link cut before the answer",
                                                   "a table locked",
                                                   "rows locked",
-                                                  "a second operator's run begun"};
+                                                  "a second operator's run begun",
+                                                  "kill -9 of a helper",
+                                                  "a helper promoted",
+                                                  "a deadlock with a client",
+                                                  "a full disk"};
 
 /// Random faults over jobs under load. The seed is printed, and PGBACKFILL_TEST_SEED repeats it.
 class Faults : public TrafficTest {
  protected:
   /// Rows that no client touches, each update of which is noted.
   static constexpr int kWatched = 400;
+  static constexpr int kWorkers = 2;
+  /// Of 5 kB for each of them, so that their table is larger than a segment of WAL.
+  static constexpr int kPhotos = 6;
+  static constexpr const char* kPhotosSection = R"(
+[[table]]
+name = "photos"
+value = { parent = "bookings", via = "booking_id" }
+)";
+
+  using Program = std::unique_ptr<RunningProgram>;
 
   void SetUp() override {
     TrafficTest::SetUp();
@@ -61,6 +84,11 @@ class Faults : public TrafficTest {
         "  FROM generate_series(1, {0}) AS n;"
         "INSERT INTO runs (run_id, booking_id) SELECT -n, -n FROM generate_series(1, {0}) AS n;"
         "INSERT INTO items (item_id, run_id) SELECT -n, -n FROM generate_series(1, {0}) AS n;"
+        "CREATE TABLE photos (photo_id serial PRIMARY KEY, booking_id integer NOT NULL "
+        "  REFERENCES bookings ON DELETE CASCADE, body text NOT NULL);"
+        "ALTER TABLE photos ALTER body SET STORAGE PLAIN;"
+        "INSERT INTO photos (booking_id, body) SELECT -n, repeat('x', 5000) "
+        "  FROM generate_series(1, {0}) AS n, generate_series(1, {1});"
         "CREATE TABLE written (of text, id integer);"
         // A row takes a while, so that there is something to disturb.
         "CREATE FUNCTION note_write() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE id integer := "
@@ -70,9 +98,11 @@ class Faults : public TrafficTest {
         "  note_write('booking_id');"
         "CREATE TRIGGER w BEFORE UPDATE ON runs FOR EACH ROW EXECUTE FUNCTION note_write('run_id');"
         "CREATE TRIGGER w BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION "
-        "  note_write('item_id'); ANALYZE",
-        kWatched));
-    job(sections());
+        "  note_write('item_id');"
+        "CREATE TRIGGER w BEFORE UPDATE ON photos FOR EACH ROW EXECUTE FUNCTION "
+        "  note_write('photo_id'); ANALYZE",
+        kWatched, kPhotos));
+    job(sections() + kPhotosSection);
     file_ = write_file("unused", "").parent_path() / "job.toml";
   }
 
@@ -88,9 +118,17 @@ class Faults : public TrafficTest {
             "--user-triggers",
             "fire",
             "--workers",
-            "2",
+            std::to_string(kWorkers),
             "--until",
             until};
+  }
+  Program start(const std::string& until, const std::vector<std::string>& more = {}) const {
+    ProgramOptions options;
+    options.timeout = std::chrono::minutes(2);
+    options.environment["PGBACKFILL_LEASE_MS"] = "1000";
+    auto all = arguments(until);
+    all.insert(all.end(), more.begin(), more.end());
+    return std::make_unique<RunningProgram>(PGBACKFILL_EXECUTABLE, all, options);
   }
 
   void rest(int most_ms) {
@@ -98,57 +136,221 @@ class Faults : public TrafficTest {
         boost::chrono::milliseconds(random_() % static_cast<unsigned>(most_ms)));
   }
 
+  /// Looks until it is so or the program has ended, but not for long: it may be too late for it.
+  static bool soon(RunningProgram& program, const std::function<bool()>& condition,
+                   int looks = 200) {
+    for (int look = 0; look < looks; ++look) {
+      if (condition()) return true;
+      if (!program.running()) return false;
+      boost::this_thread::sleep_for(boost::chrono::milliseconds(5));
+    }
+    return false;
+  }
+  static bool asks(sql::Connection& connection, const std::string& condition) {
+    return connection.execute("SELECT " + condition).text(0, 0) == "t";
+  }
+  static std::string pid_of(sql::Connection& connection) {
+    return std::string(connection.execute("SELECT pg_backend_pid()").text(0, 0));
+  }
+  static std::string waits_for(const std::string& pid) {
+    return "EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'pgbackfill%' "
+           "AND datname = current_database() AND " +
+           pid + " = ANY (pg_blocking_pids(pid)))";
+  }
+
   /// Holds what `lock` takes until one of pgbackfill's sessions waits for it, or it has ended.
-  void hold(const std::string& lock, RunningProgram& program) {
+  bool hold(const std::string& lock, RunningProgram& program) {
     auto holder = connect();
+    auto watcher = connect();
     holder.execute("BEGIN");
     try {
       holder.execute("SET LOCAL lock_timeout = '2s'; " + lock);
     } catch (const sql::Error&) {
-      return;  // the clients were there first
+      return false;  // the clients were there first
     }
-    const auto waiting = [&] {
-      return holder
-                 .execute(
-                     "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE "
-                     "'pgbackfill%' AND wait_event_type = 'Lock' "
-                     "AND datname = current_database()")
-                 .integer(0, 0) > 0;
-    };
-    for (int look = 0; look < 200 && program.running() && !waiting(); ++look) {
-      boost::this_thread::sleep_for(boost::chrono::milliseconds(5));
-    }
+    const std::string waiting = waits_for(pid_of(holder));
+    const bool met = soon(program, [&] { return asks(watcher, waiting); });
     rest(300);
     holder.execute("ROLLBACK");
+    return met;
   }
 
-  void cut(Cut where, RunningProgram& program) {
-    proxy_->arm(where);
-    // It may not come there any more.
-    for (int look = 0; look < 200 && program.running() && !proxy_->done(); ++look) {
+  /// A table that is under way and whose watched rows are not; empty when there is none soon.
+  static std::string table_under_way(sql::Connection& watcher, RunningProgram& program) {
+    std::string table;
+    soon(program, [&] {
+      if (!asks(watcher, "to_regclass('pgbackfill.range') IS NOT NULL")) return false;
+      table = watcher
+                  .execute(
+                      "SELECT substr(max(step_id), 10) FROM pgbackfill.range WHERE state = "
+                      "'running' AND step_id ~ ':(bookings|runs|items)$'")
+                  .optional_text(0, 0)
+                  .value_or("");
+      return !table.empty();
+    });
+    return table;
+  }
+
+  /// A client has a row that a batch waits for, and then wants those that the batch has. Batches
+  /// step back before the server ends one of the two, so it is never the client.
+  bool deadlock(RunningProgram& program) {
+    auto client = connect();
+    auto watcher = connect();
+    const std::string table = table_under_way(watcher, program);
+    if (table.empty()) return false;
+    const std::string key = table.substr(0, table.size() - 1) + "_id";
+    const auto row = client
+                         .execute(fmt::format("SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY "
+                                              "{}) FROM {} WHERE {} < 0 AND org_id IS NULL",
+                                              key, table, key))
+                         .optional_text(0, 0);
+    if (!row) return false;
+    client.execute(fmt::format("BEGIN; SELECT FROM {} WHERE {} = {} FOR UPDATE", table, key, *row));
+    const std::string pid = pid_of(client);
+    if (!soon(program, [&] { return asks(watcher, waits_for(pid)); })) return false;
+    std::atomic<bool> over{false};
+    boost::thread wanting([&] {
+      try {
+        client.execute(fmt::format("SELECT FROM {} WHERE {} < 0 FOR UPDATE; ROLLBACK", table, key));
+      } catch (const sql::Error& error) {
+        ADD_FAILURE() << "a client's transaction has ended: " << error.what();
+      }
+      over = true;
+    });
+    const std::string round = fmt::format(
+        "EXISTS (SELECT FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids({})) "
+        "AND application_name LIKE 'pgbackfill%') AND {}",
+        pid, waits_for(pid));
+    bool met = false;
+    while (!over) {
+      met = met || asks(watcher, round);
       boost::this_thread::sleep_for(boost::chrono::milliseconds(5));
     }
-    proxy_->arm(Cut::kNone);
+    wanting.join();
+    return met;
   }
 
-  void inject(Fault fault, RunningProgram& program, const std::string& until) {
+  /// The longest file, in bytes or "unlimited", that a process of the server may write. It may be
+  /// gone already.
+  static void limit_files(const std::string& pid, const std::string& bytes) {
+    ProgramOptions options;
+    // Whoever owns a process may set what it can raise again itself.
+    if (geteuid() == 0) options.user = "postgres";
+    const auto outcome = run_program("prlimit", {"--pid", pid, "--fsize=" + bytes + ":"}, options);
+    EXPECT_NE(outcome.exit_code, 127) << "there is no program prlimit (of util-linux)";
+  }
+
+  /// Writers cannot make photos' file longer until one of them says so.
+  bool fill_disk(RunningProgram& program) {
+    auto watcher = connect();
+    const auto under_way = [&] {
+      return asks(watcher, "to_regclass('pgbackfill.range') IS NOT NULL") &&
+             asks(watcher,
+                  "EXISTS (SELECT FROM pgbackfill.range WHERE step_id = 'backfill:photos' "
+                  "AND state = 'running')");
+    };
+    if (!soon(program, under_way)) return false;
+    // Nobody makes it longer meanwhile: one whom the limit does not hold would carry the file past
+    // it, and what begins beyond a limit is another error.
+    auto holder = connect();
+    holder.execute("BEGIN");
+    try {
+      holder.execute("SET LOCAL lock_timeout = '2s'; LOCK TABLE photos IN SHARE MODE");
+    } catch (const sql::Error&) {
+      return false;
+    }
+    const auto writers = watcher.execute(
+        "SELECT pid FROM pg_stat_activity WHERE application_name = 'pgbackfill writer' "
+        "AND datname = current_database()");
+    if (writers.rows() != kWorkers) return false;
+    // A page fits by half: what cannot be written whole the server takes for a full disk.
+    const auto size = holder.execute("SELECT pg_relation_size('photos') + 4096").integer(0, 0);
+    for (int row = 0; row < writers.rows(); ++row) {
+      limit_files(std::string(writers.text(row, 0)), std::to_string(size));
+    }
+    holder.execute("ROLLBACK");
+    const bool met = soon(program, [&] {
+      return program.err().find("waiting for room on the server's disk") != std::string::npos;
+    });
+    rest(300);
+    for (int row = 0; row < writers.rows(); ++row) {
+      limit_files(std::string(writers.text(row, 0)), "unlimited");
+    }
+    return met;
+  }
+
+  /// Whether the helper has begun to work beside `program`.
+  bool joined(const RunningProgram& helper, RunningProgram& program) {
+    auto watcher = connect();
+    const std::string there = fmt::format(
+        "EXISTS (SELECT FROM pgbackfill.process WHERE role = 'helper' AND pid = {})", helper.pid());
+    return soon(program, [&] {
+      return asks(watcher, "to_regclass('pgbackfill.process') IS NOT NULL") && asks(watcher, there);
+    });
+  }
+
+  bool kill_helper(RunningProgram& program, const std::string& until) {
+    const Program helper = start(until, {"--join"});
+    const bool met = joined(*helper, program);
+    rest(300);
+    helper->signal(SIGKILL);
+    expect_helped(helper->wait());
+    return met;
+  }
+
+  /// Kills the coordinator; the helper is the run from then on.
+  bool promote(Program& program, const std::string& until) {
+    Program helper = start(until, {"--join", "--promote"});
+    if (!joined(*helper, *program)) {
+      helper->signal(SIGKILL);
+      expect_helped(helper->wait());
+      return false;
+    }
+    rest(300);
+    program->signal(SIGKILL);
+    program->wait();
+    program = std::move(helper);
+    promoted_ = true;
+    return soon(
+        *program, [&] { return program->err().find("becoming it") != std::string::npos; }, 2000);
+  }
+  static void expect_helped(const ProgramOutcome& outcome) {
+    EXPECT_TRUE(outcome.signal == SIGKILL || outcome.exit_code == 0 || outcome.exit_code == 3)
+        << outcome.err;
+  }
+
+  bool cut(Cut where, RunningProgram& program) {
+    proxy_->arm(where);
+    const bool met = soon(program, [&] { return proxy_->done(); });
+    proxy_->arm(Cut::kNone);
+    return met;
+  }
+
+  /// Whether it has found what it disturbs; it may have come too late.
+  bool inject(Fault fault, Program& running, const std::string& until) {
+    RunningProgram& program = *running;
     switch (fault) {
       case Fault::kKill:
-        return program.signal(SIGKILL);
+        program.signal(SIGKILL);
+        return true;
       case Fault::kStop:
-        return program.signal(SIGTERM);
+        program.signal(SIGTERM);
+        return true;
       case Fault::kTerminate:
-        connect().execute(
-            "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity WHERE "
-            "application_name LIKE 'pgbackfill%' AND datname = current_database() "
-            "ORDER BY random() LIMIT 1) AS one");
-        return;
+        return connect()
+                   .execute(
+                       "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity "
+                       "WHERE application_name LIKE 'pgbackfill%' AND datname = "
+                       "current_database() "
+                       "ORDER BY random() LIMIT 1) AS one")
+                   .rows() > 0;
       case Fault::kCrash:
         TempCluster::shared().stop_immediate();
         TempCluster::shared().start();
-        return;
+        return true;
       case Fault::kCutAll:
-        return proxy_->cut_all();
+        proxy_->cut_all();
+        return true;
       case Fault::kCutInCopy:
         return cut(Cut::kInCopy, program);
       case Fault::kCutBeforeCopyEnd:
@@ -161,8 +363,17 @@ class Faults : public TrafficTest {
         return hold("SELECT FROM items WHERE item_id < 0 FOR UPDATE", program);
       case Fault::kSecondOperator:
         second_operator(until);
-        return;
+        return true;
+      case Fault::kHelperKilled:
+        return kill_helper(program, until);
+      case Fault::kHelperPromoted:
+        return promote(running, until);
+      case Fault::kDeadlock:
+        return deadlock(program);
+      case Fault::kFullDisk:
+        return fill_disk(program);
     }
+    return false;
   }
 
   void second_operator(const std::string& until) {
@@ -174,25 +385,26 @@ class Faults : public TrafficTest {
   /// Runs until it is through, with up to `faults` faults on the way, which are counted down.
   void run_disturbed(const std::string& until, int& faults) {
     for (;;) {
-      ProgramOptions options;
-      options.timeout = std::chrono::minutes(2);
-      RunningProgram program(PGBACKFILL_EXECUTABLE, arguments(until), options);
+      Program program = start(until);
+      promoted_ = false;
       std::string last = "nothing";
-      while (faults > 0 && program.running()) {
+      while (faults > 0 && program->running()) {
         rest(250);
-        if (!program.running()) break;
+        if (!program->running()) break;
         const auto fault = static_cast<Fault>(random_() % kFaultNames.size());
         last = kFaultNames[static_cast<std::size_t>(fault)];
-        inject(fault, program, until);
         ++injected_[last];
+        if (inject(fault, program, until)) ++met_[last];
         --faults;
       }
-      const auto outcome = program.wait();
+      const auto outcome = program->wait();
       ASSERT_FALSE(outcome.timed_out) << "after " << last << "\n" << outcome.err;
       const std::string end = outcome.signal != 0 ? fmt::format("signal {}", outcome.signal)
                                                   : fmt::format("exit {}", outcome.exit_code);
       ++ends_[last][end];
-      if (outcome.exit_code == 0) return;
+      if (outcome.exit_code == 0 && !promoted_) return;
+      // A promoted one may have ended as the helper of a second operator's run that came first.
+      if (outcome.exit_code == 0) continue;
       // A SIGTERM that comes before the program has said what it does at one ends it.
       const bool expected = outcome.signal == SIGTERM || outcome.signal == SIGKILL ||
                             outcome.exit_code == 4 || outcome.exit_code == 3 ||
@@ -216,12 +428,19 @@ class Faults : public TrafficTest {
                     "count(*) FROM runs WHERE run_id < 0) || ' ' || (SELECT count(*) FROM items "
                     "WHERE item_id < 0)"),
               fmt::format("{0} {0} {0}", kWatched));
+    EXPECT_EQ(value("SELECT count(*) || ' ' || count(*) FILTER (WHERE p.org_id = b.org_id) "
+                    "FROM photos AS p JOIN bookings AS b USING (booking_id)"),
+              fmt::format("{0} {0}", kWatched * kPhotos));
     EXPECT_EQ(count("SELECT count(*) FROM pgbackfill.quarantine"), 0);
   }
 
   void print() const {
+    std::cout << fmt::format("{:<30} {:>5} {:>7}  {}\n", "fault", "times", "in time",
+                             "how runs ended whose last one it was");
     for (const auto& [fault, times] : injected_) {
-      std::cout << fmt::format("{:<32} {:>5}", fault, times);
+      const auto met = met_.find(fault);
+      std::cout << fmt::format("{:<30} {:>5} {:>7}", fault, times,
+                               met == met_.end() ? 0 : met->second);
       const auto ends = ends_.find(fault);
       if (ends != ends_.end()) {
         for (const auto& [end, count] : ends->second)
@@ -234,7 +453,9 @@ class Faults : public TrafficTest {
   std::mt19937 random_;
   std::optional<FaultProxy> proxy_;
   std::filesystem::path file_;
+  bool promoted_ = false;  ///< whether the run was a helper at first
   std::map<std::string, int> injected_;
+  std::map<std::string, int> met_;  ///< of injected_, those that found what they disturb
   std::map<std::string, std::map<std::string, int>> ends_;  ///< of runs, by their last fault
 };
 

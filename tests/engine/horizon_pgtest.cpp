@@ -90,13 +90,14 @@ TEST_F(HorizonHolders, OpenTransactionsAreListedOldestFirst) {
 }
 
 TEST_F(HorizonHolders, ASnapshotOfAnotherDatabaseDoesNotCountATransactionIdDoes) {
-  if (session().server_version() < 140000) GTEST_SKIP() << "all snapshots count there";
   auto snapshot = open(TempCluster::shared().dsn(), "elsewhere");
   snapshot.execute(kSnapshot);
   auto writer = open(TempCluster::shared().dsn(), "writes elsewhere");
   writer.execute("BEGIN; SELECT pg_current_xact_id()");
   const auto holders = engine::horizon_holders(session());
-  EXPECT_EQ(find(holders, HolderKind::kSession, "elsewhere"), nullptr);
+  // Version 13 has all snapshots count.
+  EXPECT_EQ(find(holders, HolderKind::kSession, "elsewhere") == nullptr,
+            session().server_version() >= 140000);
   const HorizonHolder* holder = find(holders, HolderKind::kSession, "writes elsewhere");
   ASSERT_NE(holder, nullptr);
   EXPECT_EQ(holder->database, "postgres");

@@ -270,7 +270,10 @@ TEST_F(PlanTest, ReadsByBlockUnlessAskedForKeys) {
   sql("CREATE TABLE keyed (a int, b text, PRIMARY KEY (b, a)); CREATE TABLE keyless (a int)");
   JobSpec spec = job();
   spec.tables = {table("keyed"), table("keyless")};
-  EXPECT_EQ(plan_of(spec).step("backfill:keyed")->backfill->order, ReadOrder::kBlock);
+  // Version 13 cannot read a range of blocks without reading all.
+  const bool blocks = session().server_version() >= 140000;
+  EXPECT_EQ(plan_of(spec).step("backfill:keyed")->backfill->order,
+            blocks ? ReadOrder::kBlock : ReadOrder::kKey);
   spec.run.order = OrderChoice::kKey;
   const Plan plan = plan_of(spec);
   const TableBackfill& keyed = *plan.step("backfill:keyed")->backfill;
@@ -299,7 +302,10 @@ TEST_F(PlanTest, FindsRowsByTheKeyWhereTheHeapLiesInItsOrder) {
   // The stage, the COPY into it, the batch, then the late sweep's.
   EXPECT_THAT(plan.step("backfill:ordered")->sql.at(2), HasSubstr("t.\"id\" = s.k0"));
   EXPECT_FALSE(plan.step("backfill:scattered")->backfill->clustered);
-  EXPECT_THAT(plan.step("backfill:scattered")->sql.at(2), HasSubstr("t.ctid = s.r"));
+  // By key, as they are read, where ranges of blocks cannot be read.
+  const bool blocks = session().server_version() >= 140000;
+  EXPECT_THAT(plan.step("backfill:scattered")->sql.at(2),
+              HasSubstr(blocks ? "t.ctid = s.r" : "t.\"id\" = s.k0"));
   EXPECT_FALSE(plan.step("backfill:unknown")->backfill->clustered);
 }
 

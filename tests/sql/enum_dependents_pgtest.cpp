@@ -113,19 +113,21 @@ TEST_F(EnumDependentsTest, IndexesThatAreNotPlain) {
 }
 
 TEST_F(EnumDependentsTest, FunctionsCastsAndAggregates) {
-  if (session().server_version() < 140000) GTEST_SKIP() << "BEGIN ATOMIC came with version 14";
+  std::vector<std::string> expected{"pg_proc: function takes(role)", "pg_proc: function gives()",
+                                    "pg_proc: function to_int(role)",
+                                    "pg_cast: cast from role to integer",
+                                    "pg_proc: function highest(role)"};
+  if (session().server_version() >= 140000) {
+    sql("CREATE FUNCTION atomic() RETURNS bigint LANGUAGE sql"
+        " BEGIN ATOMIC SELECT count(*) FROM u WHERE r = 'admin'; END");
+    expected.emplace_back("pg_proc: function atomic()");
+  }
   sql("CREATE FUNCTION takes(role) RETURNS int LANGUAGE sql AS 'SELECT 1';"
       "CREATE FUNCTION gives() RETURNS role LANGUAGE sql AS $$ SELECT 'admin'::role $$;"
-      "CREATE FUNCTION atomic() RETURNS bigint LANGUAGE sql"
-      " BEGIN ATOMIC SELECT count(*) FROM u WHERE r = 'admin'; END;"
       "CREATE FUNCTION to_int(role) RETURNS int LANGUAGE sql AS 'SELECT 1';"
       "CREATE CAST (role AS int) WITH FUNCTION to_int(role);"
       "CREATE AGGREGATE highest(role) (sfunc = enum_larger, stype = role)");
-  EXPECT_THAT(found(),
-              UnorderedElementsAre("pg_proc: function takes(role)", "pg_proc: function gives()",
-                                   "pg_proc: function atomic()", "pg_proc: function to_int(role)",
-                                   "pg_cast: cast from role to integer",
-                                   "pg_proc: function highest(role)"));
+  EXPECT_THAT(found(), ::testing::UnorderedElementsAreArray(expected));
 }
 
 TEST_F(EnumDependentsTest, OtherTypesAndColumns) {
@@ -171,7 +173,12 @@ TEST_F(EnumDependentsTest, WhatOnePartitionHasAlone) {
 }
 
 TEST_F(EnumDependentsTest, PublicationsWithAColumnList) {
-  if (session().server_version() < 150000) GTEST_SKIP() << "column lists came with version 15";
+  if (session().server_version() < 150000) {
+    // There are none, and a publication of whole rows does not depend on a column's type.
+    sql("CREATE PUBLICATION whole FOR TABLE u");
+    EXPECT_THAT(found(), IsEmpty());
+    return;
+  }
   sql("CREATE PUBLICATION listing FOR TABLE u (id, r)");
   EXPECT_THAT(found(),
               ElementsAre("pg_publication_rel: publication of table u in publication listing"));
