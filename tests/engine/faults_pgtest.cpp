@@ -122,10 +122,11 @@ value = { parent = "bookings", via = "booking_id" }
             "--until",
             until};
   }
-  Program start(const std::string& until, const std::vector<std::string>& more = {}) const {
+  Program start(const std::string& until, const std::vector<std::string>& more = {},
+                const std::string& lease_ms = "15000") const {
     ProgramOptions options;
     options.timeout = std::chrono::minutes(2);
-    options.environment["PGBACKFILL_LEASE_MS"] = "1000";
+    options.environment["PGBACKFILL_LEASE_MS"] = lease_ms;
     auto all = arguments(until);
     all.insert(all.end(), more.begin(), more.end());
     return std::make_unique<RunningProgram>(PGBACKFILL_EXECUTABLE, all, options);
@@ -290,7 +291,7 @@ value = { parent = "bookings", via = "booking_id" }
   }
 
   bool kill_helper(RunningProgram& program, const std::string& until) {
-    const Program helper = start(until, {"--join"});
+    const Program helper = start(until, {"--join"}, "1000");
     const bool met = joined(*helper, program);
     rest(300);
     helper->signal(SIGKILL);
@@ -312,7 +313,7 @@ value = { parent = "bookings", via = "booking_id" }
     program = std::move(helper);
     promoted_ = true;
     return soon(
-        *program, [&] { return program->err().find("becoming it") != std::string::npos; }, 2000);
+        *program, [&] { return program->err().find("becoming it") != std::string::npos; }, 6000);
   }
   static void expect_helped(const ProgramOutcome& outcome) {
     EXPECT_TRUE(outcome.signal == SIGKILL || outcome.exit_code == 0 || outcome.exit_code == 3)

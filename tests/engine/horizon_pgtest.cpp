@@ -230,6 +230,9 @@ class HorizonJobs : public JobTest {
         kRows));
   }
 
+  /// Version 13 reads by key, where there are no passes that could wait for anything.
+  bool waits() { return session().server_version() >= 140000; }
+
   planner::JobSpec slow_job(HeldHorizon reaction) {
     auto spec = job(std::string(kTeamLookup) + R"(
 [[table]]
@@ -325,6 +328,10 @@ TEST_F(HorizonJobs, ContinueFinishesWhileTheHolderLivesAndNamesIt) {
   EXPECT_EQ(run.join(), RunOutcome::kDone);
   EXPECT_EQ(wrong_rows(), 0);
   EXPECT_EQ(ledger_rows("backfill:bookings"), kRows);
+  if (!waits()) {
+    EXPECT_THAT(warnings(), ::testing::IsEmpty());
+    return;
+  }
   ASSERT_EQ(warnings().size(), 1U);
   EXPECT_THAT(warnings()[0],
               AllOf(HasSubstr(fmt::format("session {} (holder, user postgres, idle in transaction)",
@@ -340,6 +347,11 @@ TEST_F(HorizonJobs, WaitGoesOnWhenTheHolderIsGone) {
   auto holder = open(dsn());
   holder.execute(kSnapshot);
   Run run(*this, slow_job(HeldHorizon::kWait));
+  if (!waits()) {
+    EXPECT_EQ(run.join(), RunOutcome::kDone);
+    EXPECT_THAT(warnings(), ::testing::IsEmpty());
+    return;
+  }
   ASSERT_TRUE(comes_to_a_standstill());
   EXPECT_FALSE(run.over());
   ASSERT_EQ(warnings().size(), 1U);
@@ -359,7 +371,9 @@ TEST_F(HorizonJobs, AStopEndsTheWaitingAtOnceAndRunGoesOn) {
   holder.execute(kSnapshot);
   {
     Run run(*this, slow_job(HeldHorizon::kWait));
-    ASSERT_TRUE(comes_to_a_standstill());
+    if (waits()) {
+      ASSERT_TRUE(comes_to_a_standstill());
+    }
     const auto asked = std::chrono::steady_clock::now();
     run.stop();
     EXPECT_EQ(run.join(), RunOutcome::kStopped);

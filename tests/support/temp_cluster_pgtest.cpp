@@ -67,9 +67,13 @@ TEST(TempClusterTest, LeavesNothingBehindWhenItsProcessIsKilled) {
 }
 
 TEST(TempClusterTest, SaysWhereItLookedForAServer) {
+  const char* given = std::getenv("PGBACKFILL_PG_BINDIR");
+  const std::string before = given != nullptr ? given : "";
   setenv("PGBACKFILL_PG_BINDIR", "/nonexistent", 1);
   EXPECT_THROW(find_server_binaries(), std::runtime_error);
   unsetenv("PGBACKFILL_PG_BINDIR");
+  // The tests after it are to have the server that was asked for.
+  if (given != nullptr) setenv("PGBACKFILL_PG_BINDIR", before.c_str(), 1);
 }
 
 TEST(TempClusterRunProgram, CapturesOutputAndExitCode) {
