@@ -26,7 +26,15 @@ WITH RECURSIVE listed AS (
            SELECT FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
             WHERE c.oid = t.typrelid AND c.relkind = 'c' AND a.atttypid = f.oid)
 ), views AS (
-  SELECT oid, reltype FROM pg_class WHERE relkind IN ('v', 'm') AND oid >= 16384
+  -- And composite types, which are relations too.
+  SELECT oid, reltype FROM pg_class WHERE relkind IN ('v', 'm', 'c') AND oid >= 16384
+), computed AS (
+  -- Generated columns. The server takes some dependencies as the column's, others as its
+  -- expression's; here they are all the expression's.
+  SELECT d.oid, d.adrelid, d.adnum
+    FROM pg_attrdef d
+    JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum AND a.attgenerated <> ''
+    JOIN pg_class c ON c.oid = d.adrelid AND c.relkind = 'r' AND NOT c.relispartition
 ), part (classid, objid, view) AS (
   -- What goes and comes with a view.
   SELECT 'pg_rewrite'::regclass, r.oid, r.ev_class FROM pg_rewrite r JOIN views ON views.oid = r.ev_class
@@ -43,16 +51,23 @@ WITH RECURSIVE listed AS (
    UNION ALL
   SELECT 'pg_type'::regclass, t.typarray, views.oid FROM views JOIN pg_type t ON t.oid = views.reltype
 ), dep AS MATERIALIZED (
-  SELECT CASE WHEN p.view IS NULL THEN d.classid ELSE 'pg_class'::regclass END AS classid,
-         coalesce(p.view, d.objid) AS objid,
-         CASE WHEN p.view IS NULL AND (d.classid <> 'pg_class'::regclass OR d.objid NOT IN (SELECT oid FROM views))
+  SELECT CASE WHEN g.oid IS NOT NULL THEN 'pg_attrdef'::regclass
+              WHEN p.view IS NULL THEN d.classid ELSE 'pg_class'::regclass END AS classid,
+         coalesce(g.oid, p.view, d.objid) AS objid,
+         CASE WHEN g.oid IS NULL AND p.view IS NULL
+               AND (d.classid <> 'pg_class'::regclass OR d.objid NOT IN (SELECT oid FROM views))
               THEN d.objsubid ELSE 0 END AS objsubid,
-         CASE WHEN r.view IS NULL THEN d.refclassid ELSE 'pg_class'::regclass END AS refclassid,
-         coalesce(r.view, d.refobjid) AS refobjid,
+         CASE WHEN rg.oid IS NOT NULL THEN 'pg_attrdef'::regclass
+              WHEN r.view IS NULL THEN d.refclassid ELSE 'pg_class'::regclass END AS refclassid,
+         coalesce(rg.oid, r.view, d.refobjid) AS refobjid,
          d.refobjsubid
     FROM pg_depend d
     LEFT JOIN part p ON p.classid = d.classid AND p.objid = d.objid
     LEFT JOIN part r ON r.classid = d.refclassid AND r.objid = d.refobjid
+    LEFT JOIN computed g
+      ON d.classid = 'pg_class'::regclass AND g.adrelid = d.objid AND g.adnum = d.objsubid
+    LEFT JOIN computed rg
+      ON d.refclassid = 'pg_class'::regclass AND rg.adrelid = d.refobjid AND rg.adnum = d.refobjsubid
    WHERE d.deptype <> 'i' OR p.view IS NOT NULL
 ), found AS (
   SELECT dep.classid, dep.objid, dep.objsubid, true AS direct
@@ -67,12 +82,23 @@ WITH RECURSIVE listed AS (
     LEFT JOIN pg_proc p ON f.classid = 'pg_proc'::regclass AND p.oid = f.objid
    WHERE (f.classid, f.objid) <> (dep.classid, dep.objid)
      AND (p.oid IS NOT NULL
-          OR f.classid = 'pg_class'::regclass AND f.objid IN (SELECT oid FROM views))
+          OR f.classid = 'pg_class'::regclass AND f.objid IN (SELECT oid FROM views)
+          OR f.classid = 'pg_attrdef'::regclass AND f.objid IN (SELECT oid FROM computed))
 ), judged AS (
   SELECT f.classid, f.objid, f.objsubid, bool_and(f.direct) AS direct,
          CASE
+           WHEN c.relkind = 'c' THEN 'composite'
            WHEN v.oid IS NOT NULL THEN 'relation'
-           WHEN p.prokind IN ('f', 'p', 'w') THEN 'function'
+           WHEN p.prokind <> 'a' THEN 'function'
+           -- The first state of an aggregate is a text, of which nobody knows whether it is a label.
+           WHEN p.oid IS NOT NULL AND agg.agginitval IS NULL AND agg.aggminitval IS NULL THEN 'function'
+           WHEN f.classid = 'pg_cast'::regclass THEN 'cast'
+           WHEN cg.oid IS NOT NULL THEN 'generated'
+           WHEN f.classid = 'pg_class'::regclass AND c.relkind = 'i' AND NOT c.relispartition
+                AND NOT bool_and(f.direct) THEN 'index'
+           WHEN k.contype IN ('c', 'p', 'u', 'x') AND k.conparentid = 0 AND k.contypid = 0
+                AND kc.reloptions IS NULL AND coalesce(kc.reltablespace, 0) = 0
+                AND NOT bool_and(f.direct) THEN 'constraint'
            WHEN f.classid = 'pg_rewrite'::regclass THEN 'rule'
            WHEN f.classid = 'pg_policy'::regclass THEN 'policy'
            WHEN g.oid IS NOT NULL THEN 'trigger'
@@ -88,13 +114,19 @@ WITH RECURSIVE listed AS (
     LEFT JOIN pg_trigger g ON f.classid = 'pg_trigger'::regclass AND g.oid = f.objid
     LEFT JOIN pg_attrdef ad ON f.classid = 'pg_attrdef'::regclass AND ad.oid = f.objid
     LEFT JOIN pg_attribute a ON a.attrelid = ad.adrelid AND a.attnum = ad.adnum
+    LEFT JOIN pg_class c ON f.classid = 'pg_class'::regclass AND c.oid = f.objid
+    LEFT JOIN pg_aggregate agg ON agg.aggfnoid = p.oid
+    LEFT JOIN computed cg ON f.classid = 'pg_attrdef'::regclass AND cg.oid = f.objid
+    LEFT JOIN pg_constraint k ON f.classid = 'pg_constraint'::regclass AND k.oid = f.objid
+    LEFT JOIN pg_class kc ON kc.oid = k.conindid
     LEFT JOIN pg_publication_rel pr ON f.classid = 'pg_publication_rel'::regclass AND pr.oid = f.objid
    WHERE pn.nspname IS DISTINCT FROM 'pgbackfill'
      AND (g.tgisinternal OR g.tgparentid <> 0 OR g.tgname ~ '^(zzz_)?pgbackfill_') IS NOT TRUE
      AND ((ad.adrelid, ad.adnum) IN (SELECT relation, attnum FROM columns) AND a.attgenerated = '')
          IS NOT TRUE
-   GROUP BY f.classid, f.objid, f.objsubid, v.oid, p.prokind, g.oid, ad.oid, a.attgenerated, pr.oid,
-            to_jsonb(pr) ->> 'prqual'
+   GROUP BY f.classid, f.objid, f.objsubid, v.oid, p.oid, p.prokind, g.oid, ad.oid, a.attgenerated, pr.oid,
+            to_jsonb(pr) ->> 'prqual', c.relkind, c.relispartition, agg.agginitval, agg.aggminitval,
+            cg.oid, k.contype, k.conparentid, k.contypid, kc.reloptions, kc.reltablespace
 )
 -- What has no kind and depends on the type alone, on none of these, is for others to judge.
 SELECT j.kind,
@@ -109,9 +141,19 @@ SELECT j.kind,
                 AND other.kind <> '') AS needs,
        coalesce(c.relkind = 'm', false) AS stored,
        coalesce(c.relispopulated, true) AS populated,
-       coalesce(quote_ident(n.nspname) || '.' || quote_ident(c.relname), '') AS name
+       coalesce(quote_ident(n.nspname) || '.' || quote_ident(c.relname), '') AS name,
+       -- What it takes time to build, by its table.
+       coalesce(CASE WHEN j.kind = 'generated' AND ga.attgenerated = 's' THEN ad.adrelid
+                     WHEN j.kind = 'index' THEN i.indrelid
+                     WHEN j.kind = 'constraint' THEN k.conrelid END, 0)::text AS built
   FROM judged j
   LEFT JOIN pg_class c ON j.classid = 'pg_class'::regclass AND c.oid = j.objid
   LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_attrdef ad ON j.classid = 'pg_attrdef'::regclass AND ad.oid = j.objid
+  LEFT JOIN pg_attribute ga ON ga.attrelid = ad.adrelid AND ga.attnum = ad.adnum
+  LEFT JOIN pg_index i ON i.indexrelid = c.oid
+  LEFT JOIN pg_constraint k ON j.classid = 'pg_constraint'::regclass AND k.oid = j.objid
  WHERE j.kind <> '' OR NOT j.direct
- ORDER BY 1, 4
+ -- The server does not record what uses a cast: they come first, with what they are made of.
+ ORDER BY CASE j.kind WHEN 'cast' THEN 1 WHEN 'composite' THEN 2 WHEN 'function' THEN 3 ELSE 4 END,
+          j.kind, description

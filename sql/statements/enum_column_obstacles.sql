@@ -15,11 +15,6 @@ WITH RECURSIVE listed AS (
     JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = p.attname AND NOT a.attisdropped
 )
-SELECT 'pg_attribute', format('generated column %s of table %s', attname, relation::regclass),
-       nspname, relname, attname
-  FROM listed
- WHERE attgenerated <> ''
- UNION ALL
 -- The server ties columns of a partition key to their own table, those inside expressions too.
 SELECT 'pg_partitioned_table', format('partition key of table %s', p.relation::regclass),
        listed.nspname, listed.relname, listed.attname

@@ -34,7 +34,10 @@ WITH RECURSIVE listed AS (
    WHERE d.refclassid = 'pg_class'::regclass
 ), kept AS (
   -- A view shows by its rule, by columns of the type, by its indexes and more: take it as the view.
-  SELECT CASE WHEN v.oid IS NOT NULL THEN 'pg_rewrite' ELSE f.classid::regclass::text END AS kind,
+  -- A generated column is its expression, which is what the server ties to it from PostgreSQL 15 on.
+  SELECT CASE WHEN v.oid IS NOT NULL THEN 'pg_rewrite' WHEN computed.oid IS NOT NULL THEN 'pg_attrdef'
+              ELSE f.classid::regclass::text END AS kind,
+         coalesce(v.oid, computed.oid, f.objid) AS object,
          CASE WHEN v.oid IS NOT NULL THEN 'pg_class'::regclass ELSE f.classid END AS classid,
          coalesce(v.oid, f.objid) AS objid,
          CASE WHEN v.oid IS NOT NULL THEN 0 ELSE f.objsubid END AS objsubid,
@@ -47,6 +50,8 @@ WITH RECURSIVE listed AS (
     LEFT JOIN pg_index i ON c.relkind IN ('i', 'I') AND i.indexrelid = c.oid
     LEFT JOIN pg_attribute a
       ON c.relkind IN ('r', 'p', 'f') AND a.attrelid = c.oid AND a.attnum = f.objsubid
+    LEFT JOIN pg_attrdef computed
+      ON a.attgenerated <> '' AND computed.adrelid = a.attrelid AND computed.adnum = a.attnum
     LEFT JOIN pg_attrdef ad ON f.classid = 'pg_attrdef'::regclass AND ad.oid = f.objid
     LEFT JOIN pg_attribute ada ON ada.attrelid = ad.adrelid AND ada.attnum = ad.adnum
     LEFT JOIN pg_constraint k ON f.classid = 'pg_constraint'::regclass AND k.oid = f.objid
@@ -91,7 +96,7 @@ SELECT DISTINCT ON (kept.classid, kept.objid, kept.objsubid)
        coalesce(n.nspname, ''),
        coalesce(c.relname, ''),
        kept.attname,
-       kept.objid::text
+       kept.object::text
   FROM kept
   LEFT JOIN pg_class c ON c.oid = kept.relation
   LEFT JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -119,6 +119,8 @@ class EnumCarryAll : public EnumCarry {
     constraints();
     readers();
     functions();
+    generated();
+    types();
   }
 
   void TearDown() override {
@@ -199,6 +201,35 @@ class EnumCarryAll : public EnumCarry {
     }
   }
 
+  void generated() {
+    sql("ALTER TABLE users ADD flag bool GENERATED ALWAYS AS (role = 'user') STORED NOT NULL,"
+        " ADD again user_role GENERATED ALWAYS AS (coalesce(previous, 'user')) STORED;"
+        "COMMENT ON COLUMN users.flag IS 'made'; GRANT SELECT (flag) ON users TO carry_reader;"
+        "ALTER TABLE users ALTER flag SET STATISTICS 11;"
+        "CREATE INDEX flags ON users (flag, role) WHERE again = 'user';"
+        "COMMENT ON INDEX flags IS 'both';"
+        "ALTER TABLE users ADD CONSTRAINT flag_known CHECK (flag OR again <> 'admin'),"
+        " ADD CONSTRAINT flag_key UNIQUE (flag, id);"
+        "COMMENT ON CONSTRAINT flag_key ON users IS 'no two';"
+        "CREATE VIEW flagged AS SELECT id, flag FROM users WHERE again = 'user';"
+        "CREATE FUNCTION weight(r user_role) RETURNS int LANGUAGE sql IMMUTABLE"
+        " AS 'SELECT length(r::text)';"
+        "CREATE INDEX by_weight ON users (weight(role))");
+  }
+
+  void types() {
+    sql("CREATE AGGREGATE top(user_role) (sfunc = enum_larger, stype = user_role, parallel = safe);"
+        "COMMENT ON AGGREGATE top(user_role) IS 'greatest';"
+        "CREATE VIEW tops AS SELECT team, top(role) FROM users GROUP BY 1;"
+        "CREATE CAST (user_role AS int) WITH FUNCTION weight(user_role) AS ASSIGNMENT;"
+        "CREATE VIEW cast_weights AS SELECT id, role::int AS w FROM users;"
+        "CREATE TYPE pairing AS (role user_role, roles user_role[], n numeric(8, 2));"
+        "COMMENT ON TYPE pairing IS 'two'; COMMENT ON COLUMN pairing.role IS 'the one';"
+        "CREATE FUNCTION pairings() RETURNS SETOF pairing LANGUAGE sql STABLE"
+        " AS 'SELECT role, roles, 1.0 FROM users';"
+        "CREATE VIEW paired AS SELECT role FROM pairings()");
+  }
+
   std::vector<std::string> expected_dump() {
     std::vector<std::string> lines = dump();
     for (std::string& line : lines) {
@@ -218,7 +249,7 @@ TEST_F(EnumCarryAll, TheSchemaDiffersInItsLabelsAlone) {
       "SELECT md5(string_agg(concat_ws(' ', id, replace(role::text, 'user', 'worker'),"
       " replace(previous::text, 'user', 'worker'), replace(roles::text, 'user', 'worker')), ',' "
       "ORDER BY id)) FROM users");
-  ASSERT_EQ(run(enum_job(kWorkers)).outcome, RunOutcome::kDone);
+  ASSERT_EQ(refusal(enum_job(kWorkers)), "not refused");
   EXPECT_EQ(dump(), expected);
   EXPECT_EQ(value("SELECT md5(string_agg(concat_ws(' ', id, role, previous, roles), ',' ORDER BY "
                   "id)) FROM users"),
@@ -417,14 +448,11 @@ TEST_F(EnumCarry, WhatCannotFollowIsRefused) {
   };
   const std::vector<Case> cases{
       {"CREATE DOMAIN d AS user_role", "type d", "DROP DOMAIN d"},
-      {"CREATE TYPE c AS (r user_role)", "column r of composite type c", "DROP TYPE c"},
-      {"ALTER TABLE users ADD g bool GENERATED ALWAYS AS (role = 'user') STORED", "column g",
-       "ALTER TABLE users DROP g"},
-      {"CREATE AGGREGATE top(user_role) (sfunc = enum_larger, stype = user_role)", "function top",
-       "DROP AGGREGATE top(user_role)"},
-      {"CREATE FUNCTION f(user_role) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';"
-       "CREATE INDEX by_f ON users (f(role))",
-       "index public.by_f", "DROP INDEX by_f; DROP FUNCTION f"},
+      {"CREATE TYPE c AS (r user_role); ALTER TABLE users ADD pair c",
+       "column pair of table public.users", "ALTER TABLE users DROP pair; DROP TYPE c"},
+      {"CREATE AGGREGATE first(user_role) (sfunc = enum_larger, stype = user_role, initcond = "
+       "'user')",
+       "function first", "DROP AGGREGATE first(user_role)"},
       {"ALTER TABLE users ADD nested user_role[]; UPDATE users SET nested = '{{user}}' WHERE id = "
        "1",
        "users.nested: 1 row has an array of several dimensions", "ALTER TABLE users DROP nested"},
@@ -436,6 +464,25 @@ TEST_F(EnumCarry, WhatCannotFollowIsRefused) {
     sql(refused.undo);
   }
   EXPECT_EQ(run(enum_job(kWorkers)).outcome, RunOutcome::kDone);
+}
+
+TEST_F(EnumCarry, StoredGeneratedColumnsOfLargeTablesAreMadeOffline) {
+  create_users(10);
+  sql("ALTER TABLE users ADD flag bool GENERATED ALWAYS AS (role = 'user') STORED, ADD wide text;"
+      "ALTER TABLE users ALTER wide SET STORAGE PLAIN; CREATE INDEX flags ON users (flag);"
+      "INSERT INTO users (id, role, wide) SELECT i, 'admin', repeat('x', 7000) FROM "
+      "generate_series(11, 1100) AS i");
+  const std::string refused = refusal(enum_job(kWorkers));
+  EXPECT_THAT(refused, HasSubstr("it is a stored generated column of a large table"));
+  EXPECT_THAT(refused, HasSubstr("index public.flags: it lies over something that the cutover"));
+  EXPECT_THAT(refused, HasSubstr("run with online = false"));
+  auto offline = enum_job(kWorkers);
+  offline.run.online = false;
+  ASSERT_EQ(run(offline).outcome, RunOutcome::kDone);
+  EXPECT_EQ(value("SELECT count(*) FROM users WHERE flag <> (role = 'worker') OR flag IS NULL"),
+            "0");
+  EXPECT_EQ(value("SELECT count(*) FROM users WHERE flag"), "3");
+  EXPECT_EQ(value("SELECT indisvalid FROM pg_index WHERE indexrelid = 'flags'::regclass"), "t");
 }
 
 /// The longest time that somebody has a table locked against everybody.

@@ -19,12 +19,15 @@ void merge(RewrittenText& all, const RewrittenText& one) {
   all.opaque_literals = all.opaque_literals || one.opaque_literals;
 }
 
-/// The columns' privileges, comments and options of a view.
+/// The columns' privileges, comments and options, of a relation or of the one generated column.
 void decorate(sql::Connection& connection, CarriedObject& object) {
   const sql::Result columns = connection.execute(
-      "SELECT n.nspname, c.relname, a.attname FROM pg_attribute AS a "
-      "JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace "
-      "WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+      fmt::format("SELECT n.nspname, c.relname, a.attname FROM pg_attribute AS a JOIN pg_class AS "
+                  "c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE "
+                  "{} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+                  object.kind == "generated" ? "(a.attrelid, a.attnum) = (SELECT adrelid, adnum "
+                                               "FROM pg_attrdef WHERE oid = $1::oid)"
+                                             : "a.attrelid = $1::oid"),
       {object.object});
   for (int i = 0; i < columns.rows(); ++i) {
     const sql::QualifiedName view{std::string(columns.text(i, 0)), std::string(columns.text(i, 1))};
@@ -47,7 +50,9 @@ void define(sql::Connection& connection, const LabelRules& rules, CarriedObject&
     object.create.push_back(std::move(rewritten.text));
     merge(object.rewritten, rewritten);
   }
-  if (object.kind == "relation") decorate(connection, object);
+  if (object.kind == "relation" || object.kind == "composite" || object.kind == "generated") {
+    decorate(connection, object);
+  }
 }
 
 bool needed_by_any(const CarriedObject& object, const std::vector<CarriedObject>& objects,
@@ -58,7 +63,44 @@ bool needed_by_any(const CarriedObject& object, const std::vector<CarriedObject>
   });
 }
 
+/// Of one transaction, in which the server writes every name with its schema.
+sql::Result find_objects(sql::Connection& connection, const EnumWork& work) {
+  std::vector<std::string> tables;
+  std::vector<std::string> columns;
+  for (const EnumColumnWork& column : work.columns) {
+    tables.push_back(column.table->name.quoted());
+    columns.push_back(column.column->name);
+  }
+  connection.execute("SET LOCAL search_path = pg_catalog");
+  // Compiling the query takes the server seconds, running it milliseconds.
+  connection.execute("SET LOCAL jit = off");
+  return connection.execute(sql::statement("enum_carried"),
+                            {work.type->name.quoted(), sql::text_array_literal(tables),
+                             sql::text_array_literal(columns)});
+}
+
+/// Row values of a composite type, of which literals are not taken apart.
+void add_opaque(sql::Connection& connection, std::string_view relation, LabelRules& rules) {
+  const sql::Result row = connection.execute(
+      "SELECT n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = "
+      "c.relnamespace WHERE c.oid = $1::oid",
+      {std::string(relation)});
+  rules.opaque_types.insert({std::string(row.text(0, 0)), std::string(row.text(0, 1))});
+}
+
 }  // namespace
+
+void note_what_is_built_anew(sql::Connection& connection, Scope& scope) {
+  for (EnumWork& work : scope.of<EnumWork>()) {
+    if (work.path != EnumPath::kShadow) continue;
+    sql::Transaction undone(connection);
+    const sql::Result rows = find_objects(connection, work);
+    for (int i = 0; i < rows.rows(); ++i) {
+      const std::string_view kind = rows.text(i, 0);
+      if (kind == "index" || kind == "constraint") work.built_anew.emplace(rows.text(i, 2));
+    }
+  }
+}
 
 std::vector<CarriedObject> in_creation_order(std::vector<CarriedObject> objects) {
   std::vector<CarriedObject> ordered;
@@ -109,21 +151,12 @@ LabelRules label_rules(const Scope& scope, const EnumWork& work) {
 }
 
 Carried carried_objects(sql::Connection& connection, const Scope& scope, const EnumWork& work) {
-  const LabelRules rules = label_rules(scope, work);
-  std::vector<std::string> tables;
-  std::vector<std::string> columns;
-  for (const EnumColumnWork& column : work.columns) {
-    tables.push_back(column.table->name.quoted());
-    columns.push_back(column.column->name);
-  }
-  // Then the server writes every name with its schema.
+  LabelRules rules = label_rules(scope, work);
   sql::Transaction undone(connection);
-  connection.execute("SET LOCAL search_path = pg_catalog");
-  // Compiling the query takes the server seconds, running it milliseconds.
-  connection.execute("SET LOCAL jit = off");
-  const sql::Result rows = connection.execute(
-      sql::statement("enum_carried"), {work.type->name.quoted(), sql::text_array_literal(tables),
-                                       sql::text_array_literal(columns)});
+  const sql::Result rows = find_objects(connection, work);
+  for (int i = 0; i < rows.rows(); ++i) {
+    if (rows.text(i, 0) == "composite") add_opaque(connection, rows.text(i, 2), rules);
+  }
   Carried carried;
   for (int i = 0; i < rows.rows(); ++i) {
     CarriedObject object;
@@ -139,6 +172,7 @@ Carried carried_objects(sql::Connection& connection, const Scope& scope, const E
     object.stored = rows.boolean(i, 5);
     object.populated = rows.boolean(i, 6);
     object.name = rows.text(i, 7);
+    object.built_from = rows.text(i, 8);
     define(connection, rules, object);
     carried.objects.push_back(std::move(object));
   }

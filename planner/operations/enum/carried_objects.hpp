@@ -13,15 +13,16 @@ namespace pgbackfill::planner {
 /// An object that reads a column of a replaced type, or names the type: it is dropped and created
 /// again, its labels mapped, in the swap's own transaction.
 struct CarriedObject {
-  std::string
-      kind;        ///< relation, function, rule, policy, trigger, default, statistics, publication
-  std::string id;  ///< "pg_class 12345"
+  std::string kind;    ///< of the statement "carried_…" that tells how to drop and to create it
+  std::string id;      ///< "pg_class 12345"
   std::string object;  ///< its oid
   std::string description;
   std::vector<std::string> needs;  ///< ids of carried objects that must exist before it
   bool stored = false;             ///< a materialized view
   bool populated = true;
   std::string name;  ///< relations: quoted
+  /// Oid of the table that is read or written as a whole when it is created; "0": none
+  std::string built_from;
   std::vector<std::string> drop;
   std::vector<std::string> create;
   RewrittenText rewritten;  ///< what was met in all of it; its text is empty
@@ -41,6 +42,9 @@ std::vector<const CarriedObject*> in_drop_order(const std::vector<CarriedObject>
 /// How the labels read once `work`'s type is swapped: those of types swapped before it are new by
 /// then, those of later ones still old.
 LabelRules label_rules(const Scope& scope, const EnumWork& work);
+
+/// Sets EnumWork::built_anew. REQUIRES: no transaction is open.
+void note_what_is_built_anew(sql::Connection& connection, Scope& scope);
 
 /// REQUIRES: no transaction is open.
 Carried carried_objects(sql::Connection& connection, const Scope& scope, const EnumWork& work);

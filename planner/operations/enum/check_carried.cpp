@@ -67,6 +67,7 @@ class CarriedCheck {
       carried_.insert(
           key(relation ? "pg_rewrite" : object.id.substr(0, object.id.find(' ')), object.object));
       check_text(object.description, object.rewritten);
+      check_building(object);
       if (object.stored && object.populated) {
         context_.warn(
             object.description,
@@ -79,6 +80,21 @@ class CarriedCheck {
       refuse(obstacle, "it depends on an object that is set up anew for " +
                            work_.type->name.display(context_.spec.schema) +
                            ", and is not carried over");
+    }
+  }
+
+  /// The server builds a stored generated column, and what lies over it, in no other way than
+  /// with the table locked.
+  void check_building(const CarriedObject& object) {
+    if (!context_.spec.run.online) return;
+    for (const sql::Table& table : context_.catalog.tables) {
+      if (std::to_string(table.oid) != object.built_from || table.blocks <= kFewBlocks) continue;
+      refuse(object.description,
+             object.kind == "generated"
+                 ? "it is a stored generated column of a large table, which the cutover would have "
+                   "to write anew while it is locked; run with online = false for that"
+                 : "it lies over something that the cutover sets up anew, and would have to be "
+                   "built again while its large table is locked; run with online = false for that");
     }
   }
 

@@ -20,6 +20,7 @@ std::vector<EnumCheck> enum_table_checks(sql::Connection& connection, const Enum
   const sql::Result rows = connection.execute(sql::statement("enum_checks"), {table.name.quoted()});
   std::vector<EnumCheck> checks;
   for (int i = 0; i < rows.rows(); ++i) {
+    if (work.built_anew.contains(std::string(rows.text(i, 1)))) continue;
     EnumCheck check;
     check.rewritten = rewrite_labels(rows.text(i, 2), rules);
     if (check.rewritten.text == rows.text(i, 2)) continue;

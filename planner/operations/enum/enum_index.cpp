@@ -138,7 +138,10 @@ std::vector<EnumIndex> enum_indexes(sql::Connection& connection, const EnumWork&
     const sql::Result row = connection.execute(sql::statement("enum_index"), {name.quoted()});
     IndexReader reader(row, rules);
     EnumIndex found = reader.read();
-    if (!reader.changed()) continue;
+    if (!reader.changed() || work.built_anew.contains(found.object) ||
+        work.built_anew.contains(found.constraint_object)) {
+      continue;
+    }
     found.index = &index;
     found.shadow_name = sql::fit_identifier("pgbackfill_new_" + index.name);
     found.old_name = sql::fit_identifier("pgbackfill_old_" + index.name);

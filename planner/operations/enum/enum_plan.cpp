@@ -1,5 +1,6 @@
 #include "planner/operations/enum/enum_plan.hpp"
 
+#include "planner/operations/enum/carried_objects.hpp"
 #include "planner/operations/enum/enum_check.hpp"
 #include "planner/operations/enum/enum_index.hpp"
 #include "planner/operations/enum/enum_return.hpp"
@@ -107,6 +108,7 @@ std::string type_label(const PlanContext& context, const EnumWork& work) {
 }
 
 void plan_enum_expand(PlanContext& context) {
+  note_what_is_built_anew(context.connection, context.scope);
   for (const EnumWork& work : context.scope.of<EnumWork>()) {
     if (work.path != EnumPath::kShadow) continue;
     create_type(context, work);

@@ -87,6 +87,8 @@ std::optional<EnumWork> resolve_enum(const JobSpec& spec, const sql::Catalog& ca
     for (const sql::Column& column : table.columns) {
       const bool scalar = column.type_kind == 'e' && column.type_name == type->name;
       if (!scalar && column.type_name != array) continue;
+      // Generated anew over those it is generated from.
+      if (column.generated) continue;
       work.columns.push_back(resolve_enum_column(spec, table, column));
       work.columns.back().array = !scalar;
     }

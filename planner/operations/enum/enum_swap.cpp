@@ -234,7 +234,7 @@ std::string add_swap(PlanContext& context, const EnumWork& work) {
   context.plan.steps.push_back(std::move(step));
   for (const CarriedObject& object : carried.objects) {
     if (object.stored && object.populated) add_refresh(context, object);
-    if (object.kind == "statistics") analyze_whole(context, tables);
+    if (object.kind == "statistics" || object.kind == "generated") analyze_whole(context, tables);
   }
   return irreversible;
 }

@@ -5,6 +5,7 @@
 #include "sql/identifier.hpp"
 
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,6 +41,9 @@ struct EnumWork {
   bool splits(const std::string& label) const { return spec->when.contains(label); }
 
   sql::QualifiedName old_type;  ///< what the type is called after the swap
+  /// Oids of indexes and constraints that are built again in the swap, because they lie over
+  /// something that is (a generated column, a function): note_what_is_built_anew() finds them.
+  std::set<std::string> built_anew;
 };
 
 /// Of every [[enum]] whose type the database has.

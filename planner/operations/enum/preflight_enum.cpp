@@ -1,3 +1,4 @@
+#include "planner/operations/enum/carried_objects.hpp"
 #include "planner/operations/enum/check_carried.hpp"
 #include "planner/operations/enum/check_rows.hpp"
 #include "planner/operations/enum/enum_checks.hpp"
@@ -154,6 +155,7 @@ void check_leftovers(PreflightContext& context) {
 
 void check_enums(PreflightContext& context) {
   check_leftovers(context);
+  note_what_is_built_anew(context.connection, context.scope);
   for (const EnumWork& work : context.scope.of<EnumWork>()) {
     if (work.path == EnumPath::kNone) continue;
     try {
