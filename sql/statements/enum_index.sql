@@ -52,7 +52,8 @@ SELECT idx.amname,
        coalesce(k.condeferrable, false) AS deferrable,
        obj_description(idx.indexrelid, 'pg_class') AS comment,
        obj_description(k.oid, 'pg_constraint') AS constraint_comment,
-       EXISTS (SELECT FROM pg_constraint AS f WHERE f.contype = 'f' AND f.conindid = idx.indexrelid) AS referenced,
+       ARRAY(SELECT f.oid::text FROM pg_constraint AS f
+              WHERE f.contype = 'f' AND f.conindid = idx.indexrelid) AS keys_to_it,
        ARRAY(SELECT format('%s %s', k, target) FROM part WHERE target >= 0 ORDER BY k) AS targets,
        coalesce(pg_get_constraintdef(k.oid), '') AS constraint_definition,
        nulls_alike

@@ -151,6 +151,11 @@ class EnumCarryAll : public EnumCarry {
         "COMMENT ON CONSTRAINT known ON users IS 'the three';"
         "ALTER TABLE users ADD CONSTRAINT recent CHECK (role <> 'user' OR level < 50) NOT VALID;"
         "ALTER TABLE users ADD CONSTRAINT pair UNIQUE (email, role);"
+        "ALTER TABLE users ADD CONSTRAINT later UNIQUE (role, id) DEFERRABLE INITIALLY DEFERRED;"
+        "CREATE TABLE roles (role user_role PRIMARY KEY);"
+        "INSERT INTO roles VALUES ('user'), ('admin'), ('manager');"
+        "ALTER TABLE users ADD CONSTRAINT listed FOREIGN KEY (role) REFERENCES roles"
+        " ON UPDATE CASCADE DEFERRABLE;"
         "ALTER TABLE users ADD CONSTRAINT apart EXCLUDE USING btree (id WITH =, role WITH =)"
         " WHERE (role <> 'user')");
   }
@@ -483,6 +488,63 @@ TEST_F(EnumCarry, StoredGeneratedColumnsOfLargeTablesAreMadeOffline) {
             "0");
   EXPECT_EQ(value("SELECT count(*) FROM users WHERE flag"), "3");
   EXPECT_EQ(value("SELECT indisvalid FROM pg_index WHERE indexrelid = 'flags'::regclass"), "t");
+}
+
+TEST_F(EnumCarry, ForeignKeysFollowLiveWriters) {
+  create_users(3000);
+  sql("CREATE TABLE roles (role user_role PRIMARY KEY, note text);"
+      "INSERT INTO roles VALUES ('user'), ('admin'), ('manager');"
+      "ALTER TABLE users ADD CONSTRAINT role_known FOREIGN KEY (role) REFERENCES roles"
+      " ON UPDATE CASCADE, ADD CONSTRAINT previous_known FOREIGN KEY (previous) REFERENCES roles"
+      " ON DELETE SET NULL NOT VALID;"
+      "COMMENT ON CONSTRAINT role_known ON users IS 'of the list';"
+      "CREATE UNIQUE INDEX identity ON users (id, role);"
+      "CREATE TABLE members (id int, role user_role, PRIMARY KEY (id, role), FOREIGN KEY (id, role)"
+      " REFERENCES users (id, role) ON UPDATE CASCADE ON DELETE CASCADE DEFERRABLE);"
+      "INSERT INTO members SELECT id, role FROM users WHERE id % 2 = 0");
+  auto expected = dump();
+  for (std::string& line : expected) line = replaced(line, "'user'", "'worker'");
+  expected.emplace_back("    'foreman'");
+  std::sort(expected.begin(), expected.end());
+  Application writer(connect(), [](sql::Connection& session, int round) {
+    session.execute(fmt::format("UPDATE users SET role = '{}' WHERE id = {}",
+                                round % 2 == 0 ? "manager" : "admin", round * 17 % 3000 + 1));
+    session.execute(fmt::format("DELETE FROM users WHERE id = {}", round * 29 % 3000 + 1));
+    session.execute(
+        fmt::format("INSERT INTO users (id, role) VALUES ({}, 'admin')", 10000 + round));
+    session.execute(
+        fmt::format("INSERT INTO members (id, role) VALUES ({}, 'admin')", 10000 + round));
+  });
+  writer.reach(5);
+  ASSERT_EQ(refusal(enum_job(kWorkers)), "not refused");
+  writer.reach(5);
+  writer.end();
+  EXPECT_EQ(writer.errors(), 0) << writer.first_error();
+  EXPECT_EQ(dump(), expected);
+  EXPECT_EQ(value("SELECT count(*) FROM members WHERE (id, role) NOT IN (SELECT id, role FROM "
+                  "users)"),
+            "0");
+  EXPECT_EQ(value("SELECT string_agg(role::text, ' ' ORDER BY role) FROM roles"),
+            "worker manager admin");
+  EXPECT_NE(value("SELECT count(*) FROM users WHERE role = 'worker'"), "0");
+  EXPECT_THROW(sql("INSERT INTO users (id, role) VALUES (-1, 'foreman')"), sql::Error);
+}
+
+TEST_F(EnumCarry, ForeignKeysOverTheShadowsCanBeTakenBack) {
+  create_users(30);
+  sql("CREATE TABLE roles (role user_role PRIMARY KEY); INSERT INTO roles VALUES ('user'), "
+      "('admin'), ('manager');"
+      "ALTER TABLE users ADD CONSTRAINT role_known FOREIGN KEY (role) REFERENCES roles");
+  const auto before = dump();
+  const auto file = enum_file(kWorkers).string();
+  EXPECT_EQ(pgbackfill({"run", "-c", file}, "step-before-commit=kill").signal, SIGKILL);
+  while (value("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgbackfill%' "
+               "AND datname = current_database()") != "0") {
+    boost::this_thread::sleep_for(boost::chrono::milliseconds(5));
+  }
+  const auto back = pgbackfill({"rollback", "-c", file, "--yes"});
+  EXPECT_EQ(back.exit_code, 0) << back.err;
+  EXPECT_EQ(dump(), before);
 }
 
 /// The longest time that somebody has a table locked against everybody.

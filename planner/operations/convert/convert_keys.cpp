@@ -1,6 +1,5 @@
 #include "planner/operations/convert/convert_work.hpp"
 #include "planner/plan/step_builder.hpp"
-#include "sql/statements.hpp"
 
 #include <fmt/format.h>
 
@@ -43,25 +42,9 @@ std::vector<ConvertKey> read_convert_keys(sql::Connection& connection, const Sco
     tables.push_back(column.table->name.quoted());
     columns.push_back(column.column->name);
   }
-  const sql::Result rows =
-      connection.execute(sql::statement("convert_foreign_keys"),
-                         {sql::text_array_literal(tables), sql::text_array_literal(columns)});
   std::vector<ConvertKey> keys;
-  const auto text = [&](int row, int column) { return std::string(rows.text(row, column)); };
-  for (int i = 0; i < rows.rows(); ++i) {
-    ConvertKey key;
-    key.name = text(i, 0);
-    key.table = {text(i, 1), text(i, 2)};
-    key.referenced = {text(i, 3), text(i, 4)};
-    key.columns = rows.text_array(i, 5);
-    key.referenced_columns = rows.text_array(i, 6);
-    key.cleared = rows.text_array(i, 7);
-    key.match_and_update = text(i, 8);
-    key.on_delete = text(i, 9);
-    key.deferrable = text(i, 10);
-    key.validated = rows.boolean(i, 11);
-    key.comment = rows.optional_text(i, 12);
-    keys.push_back(std::move(key));
+  for (ForeignKeyParts& key : foreign_keys_over(connection, tables, columns)) {
+    keys.push_back({std::move(key)});
   }
   return keys;
 }
@@ -87,19 +70,10 @@ std::vector<ConvertGroup> convert_groups(sql::Connection& connection, const Scop
 }
 
 std::string foreign_key_clause(const ConvertGroup& group, const ConvertKey& key, bool shadows) {
-  const auto names = [&](const sql::QualifiedName& table, std::vector<std::string> columns) {
-    for (std::string& column : columns) {
-      const ConvertColumn* converted = shadows ? group.find(table, column) : nullptr;
-      if (converted != nullptr) column = converted->shadow;
-    }
-    return quoted_list(columns);
-  };
-  std::string clause =
-      fmt::format("FOREIGN KEY ({}) REFERENCES {} ({}){}{}", names(key.table, key.columns),
-                  key.referenced.quoted(), names(key.referenced, key.referenced_columns),
-                  key.match_and_update, key.on_delete);
-  if (!key.cleared.empty()) clause += fmt::format(" ({})", names(key.table, key.cleared));
-  return clause + key.deferrable;
+  return foreign_key_clause(key, [&](const sql::QualifiedName& table, const std::string& column) {
+    const ConvertColumn* converted = shadows ? group.find(table, column) : nullptr;
+    return converted != nullptr ? converted->shadow : column;
+  });
 }
 
 }  // namespace pgbackfill::planner

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "planner/operations/convert/convert_spec.hpp"
+#include "planner/plan/foreign_keys.hpp"
 #include "planner/scope.hpp"
 #include "sql/catalog.hpp"
 #include "sql/connection.hpp"
@@ -35,19 +36,7 @@ struct ConvertTable {
 };
 
 /// A foreign key with a converted column at one end or both.
-struct ConvertKey {
-  std::string name;
-  sql::QualifiedName table;
-  sql::QualifiedName referenced;
-  std::vector<std::string> columns;
-  std::vector<std::string> referenced_columns;
-  std::vector<std::string> cleared;  ///< of ON DELETE SET NULL (…); empty: all
-  std::string match_and_update;      ///< clauses, each with a space before it
-  std::string on_delete;
-  std::string deferrable;
-  bool validated = true;
-  std::optional<std::string> comment;
-
+struct ConvertKey : ForeignKeyParts {
   /// Its name while it lies between the new columns and the old one still stands.
   std::string shadow_name() const;
 };

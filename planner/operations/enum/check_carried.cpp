@@ -3,12 +3,14 @@
 #include "planner/operations/enum/carried_objects.hpp"
 #include "planner/operations/enum/enum_check.hpp"
 #include "planner/operations/enum/enum_index.hpp"
+#include "planner/operations/enum/enum_key.hpp"
 #include "planner/operations/enum/enum_plan.hpp"
 #include "planner/operations/enum/enum_sql.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <vector>
 
@@ -41,6 +43,7 @@ class CarriedCheck {
 
   std::set<std::string> run() {
     check_objects();
+    check_keys();
     for (const EnumTable& columns : enum_tables(work_)) {
       check_constraints(columns);
       check_indexes(columns);
@@ -123,6 +126,42 @@ class CarriedCheck {
     }
   }
 
+  void check_keys() {
+    for (const EnumKey& key : enum_keys(context_.connection, work_)) {
+      carried_.insert(planner::key("pg_constraint", key.object));
+      const std::string name = fmt::format("foreign key {} of table {}", key.name,
+                                           key.table.display(context_.spec.schema));
+      for (const sql::QualifiedName& end : {key.table, key.referenced}) {
+        const sql::Table* table = context_.catalog.table(end);
+        if (table != nullptr && table->kind == 'p') {
+          refuse(name, "one of its ends is partitioned, and its columns are replaced");
+          break;
+        }
+      }
+      if (!work_.spec->when.empty()) {
+        refuse(name,
+               "its two ends would get their labels by \"when\", each by conditions over its own "
+               "rows");
+      }
+      refuse_other_type(name, key.table, key.columns);
+      refuse_other_type(name, key.referenced, key.referenced_columns);
+    }
+  }
+
+  /// Once for both types.
+  void refuse_other_type(const std::string& name, const sql::QualifiedName& table,
+                         const std::vector<std::string>& columns) {
+    for (const EnumWork& other : context_.scope.of<EnumWork>()) {
+      if (&other == &work_ || other.path != EnumPath::kShadow) continue;
+      for (const EnumColumnWork& second : other.columns) {
+        if (second.table->name == table && work_.type->name < other.type->name &&
+            std::find(columns.begin(), columns.end(), second.column->name) != columns.end()) {
+          refuse(name, "it holds columns of two types that are replaced");
+        }
+      }
+    }
+  }
+
   void check_constraints(const EnumTable& columns) {
     for (const EnumCheck& check : enum_table_checks(context_.connection, work_, *columns.table)) {
       carried_.insert(key("pg_constraint", check.object));
@@ -150,12 +189,19 @@ class CarriedCheck {
       refuse(name,
              "it is over a replaced column of a partitioned table, which is not carried over");
     }
-    if (index.deferrable) refuse(name, "it is deferrable, which an index built online cannot be");
-    if (index.referenced) refuse(name, "a foreign key leads to it, and is not carried over");
-    if (index.constraint_kind == 'x' && context_.spec.run.online && table.blocks > kFewBlocks) {
+    for (const std::string& foreign : index.keys_to_it) {
+      if (carried_.contains(key("pg_constraint", foreign))) continue;
+      refuse(name, "a foreign key over other columns leads to it, and is not carried over");
+      break;
+    }
+    if (index.deferrable && index.constraint_kind == 'p') {
+      refuse(name, "it is a deferrable primary key, of which a table has one only");
+    } else if (index.built_as_constraint() && context_.spec.run.online &&
+               table.blocks > kFewBlocks) {
       refuse(name,
-             "it is an exclusion constraint of a large table, and the server cannot build one "
-             "without locking the table; run with online = false for that");
+             fmt::format("it is {} constraint of a large table, and the server cannot build one "
+                         "without locking the table; run with online = false for that",
+                         index.deferrable ? "a deferrable" : "an exclusion"));
     }
     for (const EnumWork& other : context_.scope.of<EnumWork>()) {
       if (&other == &work_ || other.path != EnumPath::kShadow) continue;

@@ -33,9 +33,9 @@ class IndexReader {
     index.deferrable = row_.boolean(0, 9);
     index.comment = optional(10);
     index.constraint_comment = optional(11);
-    index.referenced = row_.boolean(0, 12);
+    index.keys_to_it = row_.text_array(0, 12);
     index.targets = row_.text_array(0, 13);
-    if (index.constraint_kind == 'x') index.constraint_definition = rewritten(row_.text(0, 14));
+    if (index.built_as_constraint()) index.constraint_definition = rewritten(row_.text(0, 14));
     index.nulls_alike = row_.boolean(0, 15);
     index.rewritten = std::move(met_);
     return index;

@@ -27,14 +27,18 @@ struct EnumIndex {
   std::string object;                 ///< its oid
   std::string constraint_object;      ///< oid of its constraint; empty when it has none
   char constraint_kind = ' ';         ///< p, u or x
-  std::string constraint_definition;  ///< of an exclusion, over the shadows
+  std::string constraint_definition;  ///< when built_as_constraint(), over the shadows
   bool deferrable = false;
-  bool referenced = false;  ///< a foreign key leads to it
+  std::vector<std::string> keys_to_it;  ///< oids of the foreign keys that lead to it
   bool nulls_alike = false;
   std::optional<std::string> comment;
   std::optional<std::string> constraint_comment;
   std::vector<std::string> targets;  ///< "2 100": statistics target of an expression
   RewrittenText rewritten;           ///< what was met; its text is empty
+
+  /// The server makes an exclusion constraint of no index that is there already; and a unique index
+  /// would not wait for the end of a transaction, as a deferrable constraint does.
+  bool built_as_constraint() const { return constraint_kind == 'x' || deferrable; }
 };
 
 /// The rules for what is built before the swap, over the shadows of `table`.

@@ -3,6 +3,7 @@
 #include "planner/operations/enum/carried_objects.hpp"
 #include "planner/operations/enum/enum_check.hpp"
 #include "planner/operations/enum/enum_index.hpp"
+#include "planner/operations/enum/enum_key.hpp"
 #include "planner/operations/enum/enum_return.hpp"
 #include "planner/operations/enum/enum_sql.hpp"
 #include "planner/operations/enum/enum_value.hpp"
@@ -53,16 +54,15 @@ void add_sync_trigger(PlanContext& context, const EnumWork& work, const EnumTabl
 }
 
 void add_shadow_index(PlanContext& context, const EnumTable& columns, const EnumIndex& index) {
-  if (index.constraint_kind != 'x') {
+  if (!index.built_as_constraint()) {
     add_index_steps(context, {columns.table, columns.label, index.shadow_name, index.index->unique,
                               index.definition});
     return;
   }
-  // The server makes an exclusion constraint of no index that is there already.
   const sql::QualifiedName& table = columns.table->name;
   const std::string quoted = quote_identifier(index.shadow_name);
   Step step = make_step(Stage::kIndex, columns.label, "create", index.shadow_name);
-  step.title = fmt::format("create exclusion constraint {}, the table locked", index.shadow_name);
+  step.title = fmt::format("create constraint {}, the table locked", index.shadow_name);
   step.sql = {
       alter_table(table, fmt::format("ADD CONSTRAINT {} {}", quoted, index.constraint_definition))};
   step.probe = probe::constraint_exists(table, index.shadow_name, false);
@@ -152,6 +152,7 @@ void plan_enum_finish(PlanContext& context) {
       plan_enum_rename(context, work);
     } else if (work.path == EnumPath::kShadow) {
       add_enum_reconcile(context, work);
+      add_key_steps(context, work);
       const bool returns = add_swap(context, work).empty();
       drop_old(context, work, returns);
     }

@@ -2,6 +2,7 @@
 
 #include "planner/operations/enum/enum_check.hpp"
 #include "planner/operations/enum/enum_index.hpp"
+#include "planner/operations/enum/enum_key.hpp"
 #include "planner/operations/enum/enum_sql.hpp"
 #include "planner/plan/losses.hpp"
 
@@ -291,6 +292,10 @@ std::string no_way_back(PlanContext& context, const EnumWork& work, const Carrie
         anew.push_back(fmt::format("index {} of table {}", index.index->name, columns.label));
       }
     }
+  }
+  for (const EnumKey& key : enum_keys(context.connection, work)) {
+    anew.push_back(fmt::format("foreign key {} of table {}", key.name,
+                               key.table.display(context.spec.schema)));
   }
   if (anew.empty()) return {};
   std::string shown = join(

@@ -1,6 +1,7 @@
 #include "planner/operations/enum/carried_objects.hpp"
 #include "planner/operations/enum/enum_check.hpp"
 #include "planner/operations/enum/enum_index.hpp"
+#include "planner/operations/enum/enum_key.hpp"
 #include "planner/operations/enum/enum_plan.hpp"
 #include "planner/operations/enum/enum_return.hpp"
 #include "planner/operations/enum/enum_sql.hpp"
@@ -114,7 +115,7 @@ class TableSwap {
         add(rename_index(table_.schema, name, index.old_name));
       }
       add(rename_index(table_.schema, index.shadow_name, name));
-    } else if (index.constraint_kind == 'x') {
+    } else if (index.built_as_constraint()) {
       alter(fmt::format("RENAME CONSTRAINT {} TO {}", quote_identifier(index.shadow_name),
                         quote_identifier(name)));
     } else {
@@ -211,17 +212,23 @@ std::string add_swap(PlanContext& context, const EnumWork& work) {
   step.table.clear();
   step.title = fmt::format("cutover: swap in the new labels of {}", type_label(context, work));
   const std::vector<EnumTable> tables = enum_tables(work);
+  const std::vector<EnumKey> keys = enum_keys(context.connection, work);
   if (!carried.objects.empty()) {
     step.title += fmt::format(", and set up {} object{} anew", carried.objects.size(),
                               carried.objects.size() == 1 ? "" : "s");
     // Bodies are judged when they run, as before.
-    step.sql = {std::string(kStepBackFirst), "SET LOCAL check_function_bodies = off"};
+    step.sql.emplace_back("SET LOCAL check_function_bodies = off");
+  }
+  if (!carried.objects.empty() || !keys.empty()) {
+    step.sql.insert(step.sql.begin(), std::string(kStepBackFirst));
     if (!tables.empty()) step.sql.push_back(keep_writers_out(tables));
   }
+  append(step.sql, drop_keys(keys));
   for (const CarriedObject* object : in_drop_order(carried.objects)) append(step.sql, object->drop);
   for (const EnumTable& columns : tables) {
     append(step.sql, TableSwap(context, work, columns).statements());
   }
+  append(step.sql, rename_keys(keys));
   step.sql.push_back(rename_type(work.type->name, work.old_type.name));
   step.sql.push_back(rename_type(work.shadow_type, work.type->name.name));
   for (const CarriedObject& object : carried.objects) append(step.sql, object.create);

@@ -37,7 +37,8 @@ SELECT k.conname,
        CASE WHEN k.condeferrable THEN ' DEFERRABLE' ELSE '' END
          || CASE WHEN k.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END,
        k.convalidated,
-       obj_description(k.oid, 'pg_constraint')
+       obj_description(k.oid, 'pg_constraint'),
+       k.oid::text
   FROM pg_constraint k
   JOIN pg_class c ON c.oid = k.conrelid
   JOIN pg_namespace cn ON cn.oid = c.relnamespace
