@@ -55,9 +55,7 @@ std::optional<OpenJob> open_patiently(const planner::JobSpec& spec, sql::Connect
 void sign_off(sql::Connection& connection, int job_id, std::int64_t process) {
   try {
     if (process == 0 || !connection.usable()) return;
-    ProcessLedger ledger(connection, job_id);
-    ledger.close_rounds();
-    ledger.leave(process);
+    ProcessLedger(connection, job_id).leave(process);
   } catch (const sql::Error&) {
   }
 }

@@ -42,7 +42,7 @@ std::int64_t ProcessLedger::enter(std::string_view role, std::chrono::millisecon
 
 void ProcessLedger::coordinate(std::int64_t process) {
   sql::Transaction transaction(connection_);
-  close_rounds();
+  // Processes, steps, ranges: in this order wherever several are changed, as in leave().
   connection_.execute(
       "UPDATE pgbackfill.process SET state = 'gone' WHERE job_id = $1::integer "
       "AND process_id <> $2::bigint AND state = 'active' "
@@ -51,6 +51,10 @@ void ProcessLedger::coordinate(std::int64_t process) {
   connection_.execute(
       "UPDATE pgbackfill.process SET state = 'active' WHERE process_id = $1::bigint",
       {std::to_string(process)});
+  connection_.execute(
+      "UPDATE pgbackfill.step SET open_round = NULL "
+      "WHERE job_id = $1::integer AND open_round IS NOT NULL",
+      {std::to_string(job_id_)});
   connection_.execute(
       "UPDATE pgbackfill.range SET owner = NULL, lease = NULL "
       "WHERE job_id = $1::integer AND state <> 'done' AND owner IS NOT NULL AND owner NOT IN "
@@ -67,14 +71,17 @@ void ProcessLedger::renew(std::int64_t process, std::chrono::milliseconds lease)
 
 void ProcessLedger::leave(std::int64_t process) {
   sql::Transaction transaction(connection_);
+  // One that another coordinator has declared gone has no say in what that one has opened.
+  connection_.execute(
+      "WITH ended AS (UPDATE pgbackfill.process SET state = 'ended' "
+      "WHERE process_id = $2::bigint AND state = 'active' RETURNING role) "
+      "UPDATE pgbackfill.step SET open_round = NULL WHERE job_id = $1::integer "
+      "AND open_round IS NOT NULL AND EXISTS (SELECT FROM ended WHERE role = 'coordinator')",
+      {std::to_string(job_id_), std::to_string(process)});
   connection_.execute(
       "UPDATE pgbackfill.range SET owner = NULL, lease = NULL "
       "WHERE job_id = $1::integer AND owner = $2::bigint AND state <> 'done'",
       {std::to_string(job_id_), std::to_string(process)});
-  connection_.execute(
-      "UPDATE pgbackfill.process SET state = 'ended' "
-      "WHERE process_id = $1::bigint AND state = 'active'",
-      {std::to_string(process)});
   transaction.commit();
 }
 
@@ -112,13 +119,6 @@ void ProcessLedger::close_round(std::string_view step_id) {
       "UPDATE pgbackfill.step SET open_round = NULL "
       "WHERE job_id = $1::integer AND step_id = $2 AND open_round IS NOT NULL",
       {std::to_string(job_id_), std::string(step_id)});
-}
-
-void ProcessLedger::close_rounds() {
-  connection_.execute(
-      "UPDATE pgbackfill.step SET open_round = NULL "
-      "WHERE job_id = $1::integer AND open_round IS NOT NULL",
-      {std::to_string(job_id_)});
 }
 
 std::vector<RoundProgress> ProcessLedger::open_rounds() {

@@ -77,14 +77,14 @@ class ProcessLedger {
   /// are gone, as is who has not been heard of in time, and their ranges are free.
   void coordinate(std::int64_t process);
   void renew(std::int64_t process, std::chrono::milliseconds lease);
-  /// The process ends: others may take its ranges up at once.
+  /// The process ends: others may take its ranges up at once. With the coordinator, as long as it
+  /// is that, every round is closed.
   void leave(std::int64_t process);
   std::vector<ProcessRecord> processes();
 
   /// From now on every process may claim ranges of the round.
   void open_round(const RoundRecord& round);
   void close_round(std::string_view step_id);
-  void close_rounds();
   std::vector<RoundProgress> open_rounds();
   /// `known`: ranges that the process knows to be its own; one that it holds without knowing (the
   /// answer was lost) it gets again. `passed_over`: steps of which it wants none.

@@ -1,3 +1,5 @@
+#include "engine/ledger/ledger.hpp"
+#include "engine/ledger/process_ledger.hpp"
 #include "engine/sync_point.hpp"
 #include "tests/engine/job_fixture.hpp"
 #include "tests/support/run_program.hpp"
@@ -304,6 +306,28 @@ TEST_F(Join, WithoutAJobThereIsNothingToJoin) {
   EXPECT_EQ(outcome.exit_code, 3) << outcome.out;
   EXPECT_THAT(outcome.err, HasSubstr("job 1 is finished"));
   EXPECT_EQ(start(kLong, "", {"--promote"})->wait().exit_code, 2);
+}
+
+/// A run whose link was lost, and that finds another in its seat, says goodbye like any other.
+TEST_F(Join, OneWhoseSeatIsTakenClosesNothingOfItsSuccessor) {
+  run_until(job(kTables), planner::Stage::kExpand);
+  engine::Ledger ledger(session());
+  const int job_id = ledger.latest_job()->job_id;
+  engine::ProcessLedger processes(session(), job_id);
+  const std::chrono::milliseconds lease(kLong);
+  const auto first = processes.enter("coordinator", lease);
+  processes.coordinate(first);
+  const auto second = processes.enter("coordinator", lease);
+  processes.coordinate(second);
+  processes.open_round({"backfill:bookings", 0, false, 10});
+  ASSERT_THAT(processes.open_rounds(), ::testing::SizeIs(1));
+  processes.leave(first);
+  EXPECT_THAT(processes.open_rounds(), ::testing::SizeIs(1));
+  const auto helper = processes.enter("helper", lease);
+  processes.leave(helper);
+  EXPECT_THAT(processes.open_rounds(), ::testing::SizeIs(1));
+  processes.leave(second);
+  EXPECT_THAT(processes.open_rounds(), ::testing::IsEmpty());
 }
 
 }  // namespace
