@@ -129,6 +129,33 @@ TEST_F(CliTest, UsageErrorsAreOneLineAndExitTwo) {
   expect_usage_error({"run", "-c", good, "--dsn"}, "--dsn");
 }
 
+TEST_F(CliTest, UsageErrorsNameTheNearestWord) {
+  const std::string good = good_file();
+  expect_usage_error({"statsu"}, "there is no subcommand \"statsu\", did you mean \"status\"?");
+  expect_usage_error({"export", "alembik"},
+                     "there is no subcommand \"alembik\", did you mean \"alembic\"?");
+  expect_usage_error({"export"}, "a subcommand is missing: one of alembic");
+  expect_usage_error({"--verson"}, "there is no option \"--verson\", did you mean \"--version\"?");
+  expect_usage_error({"run", "--confg", good},
+                     "there is no option \"--confg\", did you mean \"--config\"?");
+  expect_usage_error({"run", "-c", good, "--wrokers=3"},
+                     "there is no option \"--wrokers\", did you mean \"--workers\"?");
+  expect_usage_error({"run", "-c", good, "--batch-tiem", "1s"}, "did you mean \"--batch-time\"?");
+  expect_usage_error({"status", "--wacth"}, "did you mean \"--watch\"?");
+  expect_usage_error({"--dsn", "x", "status"}, "--dsn belongs behind the subcommand");
+  // Nothing is near, so that nothing is proposed.
+  expect_usage_error({"status", "--zebra"}, "there is no option \"--zebra\" (see");
+  expect_usage_error(
+      {"plan", "-c", good, "--format", "jsn"},
+      "--format: must be one of text, json, sql, not \"jsn\", did you mean \"json\"?");
+  expect_usage_error({"run", "-c", good, "--until", "enfroce"}, "did you mean \"enforce\"?");
+  expect_usage_error({"run", "-c", good, "--method", "updat"},
+                     "--method: must be one of auto, copy, update, catalog, not \"updat\", did you "
+                     "mean \"update\"?");
+  expect_usage_error({"run", "-c", good, "--accept", "function-bodie"},
+                     "did you mean \"function-bodies\"?");
+}
+
 TEST_F(CliTest, TheLogOfARunCanBeJsonLines) {
   const Outcome outcome =
       run({"run", "-c", good_file(), "--dsn", dead_dsn(), "--log-format", "json"});
