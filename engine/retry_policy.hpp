@@ -57,6 +57,8 @@ class Backoff {
   Backoff(std::chrono::milliseconds base, std::chrono::milliseconds cap, std::uint32_t seed)
       : base_(base), cap_(cap), last_(base), random_(seed) {}
   std::chrono::milliseconds next();
+  /// How many pauses this process has drawn, whoever for. Thread-safe.
+  static std::int64_t drawn() noexcept;
   void reset() noexcept { last_ = base_; }
 
  private:

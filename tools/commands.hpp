@@ -35,6 +35,7 @@ struct CommandLine {
   bool promote = false;              ///< take its coordinator's place when that is gone
   std::optional<planner::Stage> to;  ///< rollback: the last stage that stays done
   bool yes = false;                  ///< rollback: what will be lost is agreed to
+  std::string metrics;               ///< ADDR:PORT for Prometheus; empty: none
   RunFlags run;
   std::vector<std::pair<std::string, std::string>> settings;  ///< of `set`: key, value
   std::string output;                                         ///< -o; empty: standard output

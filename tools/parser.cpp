@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace pgbackfill::tools {
@@ -114,6 +115,19 @@ void add_plan_flags(CLI::App& app, CommandLine& line) {
   }
 }
 
+std::string address_defect(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  int port = -1;
+  if (colon != std::string::npos && colon > 0) {
+    const char* const end = text.data() + text.size();
+    const auto read = std::from_chars(text.data() + colon + 1, end, port);
+    if (read.ec != std::errc{} || read.ptr != end || port > 65535) port = -1;
+  }
+  return port >= 0
+             ? std::string()
+             : fmt::format("must be an address and a port like 127.0.0.1:9187, not \"{}\"", text);
+}
+
 void add_run_flags(CLI::App& app, CommandLine& line) {
   app.add_option("--log-format", line.log_format, "form of progress, log and errors")
       ->check(one_of({"text", "json"}))
@@ -125,6 +139,11 @@ void add_run_flags(CLI::App& app, CommandLine& line) {
   app.add_flag("--promote", line.promote,
                "with --join: go on as the run itself once the other is gone")
       ->needs(join);
+  app.add_option("--metrics", line.metrics,
+                 "answer Prometheus at http://ADDR:PORT/metrics while the run goes on; port 0: any "
+                 "that is free")
+      ->type_name("ADDR:PORT")
+      ->check(CLI::Validator(address_defect, ""));
   for (const planner::RunSetting& setting : planner::run_settings()) {
     add_setting(app, line.run, setting);
   }

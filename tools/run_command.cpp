@@ -6,6 +6,7 @@
 #include "tools/cli.hpp"
 #include "tools/commands.hpp"
 #include "tools/handover.hpp"
+#include "tools/metrics/metrics.hpp"
 #include "tools/number_text.hpp"
 #include "tools/progress_display.hpp"
 #include "tools/report.hpp"
@@ -85,7 +86,7 @@ std::string helped_text(const engine::RunReport& report) {
 
 }  // namespace
 
-int run_command(const CommandLine& line, CommandContext& context) {
+int run_command(const CommandLine& line, CommandContext& context) try {
   planner::JobSpec spec = planner::read_migration_file(line.config);
   context.dsn = choose_dsn(line, spec);
   line.run.apply(spec.run);
@@ -97,6 +98,12 @@ int run_command(const CommandLine& line, CommandContext& context) {
   engine::RunReport report;
   {
     const Signals signals([&](int) { take_signal(stop, context.console); });
+    std::optional<MetricsServer> metrics;
+    if (!line.metrics.empty()) {
+      metrics.emplace(line.metrics, board, context.dsn, spec.schema);
+      context.console.log(engine::LogLevel::kInfo,
+                          fmt::format("metrics at port {}, /metrics", metrics->port()));
+    }
     const ProgressDisplay display(board, context.console);
     report = line.join ? engine::help_job(spec, options, line.promote, board, stop,
                                           context.console.sink())
@@ -118,6 +125,9 @@ int run_command(const CommandLine& line, CommandContext& context) {
   }
   context.out << closing_line(report, state, line.until);
   return report.outcome == engine::RunOutcome::kStopped ? kExitStopped : kExitDone;
+} catch (const CannotListen& error) {
+  context.console.line(fmt::format("pgbackfill: {}", error.what()));
+  return kExitUsage;
 }
 
 }  // namespace pgbackfill::tools
