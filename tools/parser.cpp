@@ -106,10 +106,10 @@ Choices<planner::Stage> stage_choices() {
   return stages;
 }
 
-/// What [run] settings change of a plan's findings.
-void add_plan_flags(CLI::App& app, CommandLine& line) {
+/// Some of the keys of [run].
+void add_settings(CLI::App& app, CommandLine& line, std::initializer_list<std::string_view> keys) {
   for (const planner::RunSetting& setting : planner::run_settings()) {
-    if (setting.key == "accept" || setting.key == "user_triggers") {
+    if (std::find(keys.begin(), keys.end(), setting.key) != keys.end()) {
       add_setting(app, line.run, setting);
     }
   }
@@ -190,7 +190,8 @@ Parser::Parser() {
 void Parser::add_run() {
   CLI::App& plan = add("plan", "Show what a run would do", plan_command, true);
   add_format(plan, line, {"text", "json", "sql"});
-  add_plan_flags(plan, line);
+  // What changes a plan's findings.
+  add_settings(plan, line, {"accept", "user_triggers"});
   CLI::App& run = add("run", "Take the migration to its end, or go on with it", run_command, true);
   add_run_flags(run, line);
 }
@@ -201,6 +202,7 @@ void Parser::add_rollback() {
   add_choice(rollback, "--to", line.to, stage_choices(),
              "last stage that stays done, from which `run` goes on; without it all is taken back");
   rollback.add_flag("--yes", line.yes, "go on although something will be lost");
+  add_settings(rollback, line, {"user_triggers"});
 }
 
 void Parser::add_read_commands() {
