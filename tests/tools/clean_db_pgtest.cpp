@@ -98,7 +98,8 @@ class CleanDb : public PgTest {
   void SetUp() override {
     PgTest::SetUp();
     fs::create_directories(project_.path() / "migrations/versions");
-    project_.write("alembic.ini", "[alembic]\nscript_location = migrations\nprepend_sys_path = .\n");
+    project_.write("alembic.ini",
+                   "[alembic]\nscript_location = migrations\nprepend_sys_path = .\n");
     project_.write("migrations/env.py", kEnvironment);
     project_.write("migrations/script.py.mako", kTemplate);
     project_.write("migrations/versions/0001.py", kRevision);
