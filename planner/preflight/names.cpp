@@ -2,19 +2,41 @@
 
 #include <fmt/format.h>
 
+#include <map>
+#include <utility>
+
 namespace pgbackfill::planner {
 
-std::string holder_of(const PreflightContext& context, const sql::QualifiedName& name) {
+namespace {
+
+/// Every relation's name and what has it; read once, as jobs ask for each of their indexes.
+std::map<sql::QualifiedName, std::string> names_taken(const PreflightContext& context) {
+  std::map<sql::QualifiedName, std::string> names;
   for (const sql::Table& table : context.catalog.tables) {
-    if (table.name == name) return "a table or view of that name";
-    if (table.name.schema != name.schema) continue;
-    if (table.index(name.name) != nullptr) {
-      return "an index of table " + table.name.display(context.spec.schema);
+    names.emplace(table.name, "a table or view of that name");
+    for (const sql::Index& index : table.indexes) {
+      names.emplace(sql::QualifiedName{table.name.schema, index.name},
+                    "an index of table " + table.name.display(context.spec.schema));
     }
   }
-  const sql::Result taken =
-      context.connection.execute("SELECT to_regclass($1) IS NOT NULL", {name.quoted()});
-  return taken.boolean(0, 0) ? "another relation" : "";
+  const sql::Result others = context.connection.execute(
+      "SELECT n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n "
+      "ON n.oid = c.relnamespace WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') "
+      "AND n.nspname !~ '^pg_(toast|temp)'");
+  for (int row = 0; row < others.rows(); ++row) {
+    names.emplace(
+        sql::QualifiedName{std::string(others.text(row, 0)), std::string(others.text(row, 1))},
+        "another relation");
+  }
+  return names;
+}
+
+}  // namespace
+
+std::string holder_of(const PreflightContext& context, const sql::QualifiedName& name) {
+  if (!context.names) context.names = names_taken(context);
+  const auto found = context.names->find(name);
+  return found == context.names->end() ? std::string() : found->second;
 }
 
 void refuse_leftover(PreflightContext& context, const std::string& object,

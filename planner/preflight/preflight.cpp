@@ -1,6 +1,7 @@
 #include "planner/preflight/preflight.hpp"
 
 #include "planner/operations/operation.hpp"
+#include "planner/preflight/catalog_check.hpp"
 #include "planner/preflight/needs.hpp"
 #include "planner/preflight/preflight_context.hpp"
 #include "planner/sql_type.hpp"
@@ -9,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <cctype>
+#include <map>
 #include <utility>
 
 namespace pgbackfill::planner {
@@ -61,32 +63,54 @@ void check_partitions(PreflightContext& context, const sql::Table& table,
   }
 }
 
-void check_publications(PreflightContext& context, const sql::Table& table, bool rewritten,
+struct Published {
+  std::string publications;
+  std::string anonymous_in;  ///< one that publishes updates of a table without replica identity
+  std::string anonymous;     ///< that table
+};
+
+/// By quoted name, those of the tables that are published; one question for all.
+std::map<std::string, Published> published_tables(PreflightContext& context, const Needs& needs) {
+  std::vector<std::string> names;
+  for (const auto& [table, rewritten] : needs.altered) {
+    if (holds_rows(*table)) names.push_back(table->name.quoted());
+  }
+  const sql::Result rows =
+      context.connection.execute(sql::statement("publications"), {sql::text_array_literal(names)});
+  std::map<std::string, Published> published;
+  for (int row = 0; row < rows.rows(); ++row) {
+    published.emplace(rows.text(row, 0),
+                      Published{std::string(rows.text(row, 1)), std::string(rows.text(row, 2)),
+                                std::string(rows.text(row, 3))});
+  }
+  return published;
+}
+
+void check_publications(PreflightContext& context, const Published& published, bool rewritten,
                         const std::string& label) {
-  const sql::Result found = context.connection.execute(sql::statement("publications"),
-                                                       {table.name.schema, table.name.name});
-  if (found.text(0, 0).empty()) return;
-  if (rewritten && !found.text(0, 1).empty()) {
+  if (rewritten && !published.anonymous_in.empty()) {
     context.refuse(label,
                    fmt::format("publication {} publishes its updates, and {} has no replica "
                                "identity, so the server refuses every UPDATE of it",
-                               found.text(0, 1), found.text(0, 2)),
+                               published.anonymous_in, published.anonymous),
                    fmt::format("give it a primary key, or ALTER TABLE {} REPLICA IDENTITY FULL",
-                               found.text(0, 2)));
+                               published.anonymous));
   }
   context.warn(label,
                fmt::format("it is published for logical replication ({}); subscribers stop at the "
                            "new column, and values set through its default never reach them",
-                           found.text(0, 0)),
+                           published.publications),
                "add the column on the subscribers first, and fill it there");
 }
 
 void check_tables(PreflightContext& context, const Needs& needs) {
+  const std::map<std::string, Published> published = published_tables(context, needs);
   for (const auto& [table, rewritten] : needs.altered) {
     const std::string label = table->name.display(context.spec.schema);
     if (!check_kind(context, *table, label)) continue;
     check_partitions(context, *table, label);
-    check_publications(context, *table, rewritten, label);
+    const auto found = published.find(table->name.quoted());
+    if (found != published.end()) check_publications(context, found->second, rewritten, label);
   }
 }
 

@@ -3,6 +3,8 @@
 #include "planner/preflight/preflight.hpp"
 #include "planner/scope.hpp"
 
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +21,8 @@ struct PreflightContext {
   Scope scope;
   std::string tenant_type;  ///< empty without [tenant]
   std::vector<Finding> findings;
+  /// What holds each relation name; read when first asked for.
+  mutable std::optional<std::map<sql::QualifiedName, std::string>> names = {};
 
   void refuse(std::string object, std::string message, std::string advice) {
     findings.push_back({true, std::move(object), std::move(message), std::move(advice), {}});

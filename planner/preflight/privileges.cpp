@@ -146,33 +146,42 @@ void check_owners(const PreflightContext& context, const std::vector<const sql::
   }
 }
 
-void need(PreflightContext& context, const sql::Table& table, std::string_view privilege,
-          const std::vector<std::string>& columns, std::string_view purpose, Lacking& lacking) {
-  const sql::Result may = context.connection.execute(
-      "SELECT bool_or(has_table_privilege(r, c.oid, $3) OR (cardinality($4::text[]) > 0 AND NOT "
-      "EXISTS (SELECT FROM unnest($4::text[]) AS u (name) JOIN pg_attribute AS a "
-      "ON a.attrelid = c.oid AND a.attname = u.name "
-      "WHERE NOT has_column_privilege(r, c.oid, a.attnum, $3)))) "
-      "FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace, "
-      "unnest($5::name[]) AS r WHERE n.nspname = $1 AND c.relname = $2 GROUP BY c.oid",
-      {table.name.schema, table.name.name, std::string(privilege), sql::text_array_literal(columns),
-       lacking.roles()});
-  if (may.rows() == 0 || may.boolean(0, 0)) return;
-  lacking.add(fmt::format("{} ({}) on", privilege, purpose),
-              table.name.display(context.spec.schema),
-              fmt::format("{} ON {}", privilege, table.name.quoted()));
-}
-
+/// Asks for all uses at once.
 void check_uses(PreflightContext& context, const Needs& needs, Lacking& lacking) {
+  std::vector<Needs::Use> uses = needs.uses;
   std::set<const sql::Table*> readable;
-  for (const Needs::Use& use : needs.uses) {
-    need(context, *use.table, use.privilege, use.columns, use.purpose, lacking);
+  for (const Needs::Use& use : uses) {
     if (use.privilege == "SELECT") readable.insert(use.table);
   }
   for (const sql::Table* table : needs.read) {
-    if (!readable.contains(table)) {
-      need(context, *table, "SELECT", {}, "the job reads it", lacking);
-    }
+    if (!readable.contains(table)) uses.push_back({table, "SELECT", {}, "the job reads it"});
+  }
+  std::vector<std::string> schemas;
+  std::vector<std::string> tables;
+  std::vector<std::string> privileges;
+  std::vector<std::string> columns;
+  for (const Needs::Use& use : uses) {
+    schemas.push_back(use.table->name.schema);
+    tables.push_back(use.table->name.name);
+    privileges.push_back(use.privilege);
+    columns.push_back(sql::text_array_literal(use.columns));
+  }
+  const sql::Result lacks = context.connection.execute(
+      "SELECT u.at FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY "
+      "AS u (schema, name, privilege, columns, at) JOIN pg_namespace AS n ON n.nspname = u.schema "
+      "JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = u.name "
+      "WHERE NOT EXISTS (SELECT FROM unnest($5::name[]) AS r "
+      "WHERE has_table_privilege(r, c.oid, u.privilege) OR (cardinality(u.columns::text[]) > 0 "
+      "AND NOT EXISTS (SELECT FROM unnest(u.columns::text[]) AS k (name) JOIN pg_attribute AS a "
+      "ON a.attrelid = c.oid AND a.attname = k.name "
+      "WHERE NOT has_column_privilege(r, c.oid, a.attnum, u.privilege)))) ORDER BY u.at",
+      {sql::text_array_literal(schemas), sql::text_array_literal(tables),
+       sql::text_array_literal(privileges), sql::text_array_literal(columns), lacking.roles()});
+  for (int row = 0; row < lacks.rows(); ++row) {
+    const Needs::Use& use = uses.at(static_cast<std::size_t>(lacks.integer(row, 0) - 1));
+    lacking.add(fmt::format("{} ({}) on", use.privilege, use.purpose),
+                use.table->name.display(context.spec.schema),
+                fmt::format("{} ON {}", use.privilege, use.table->name.quoted()));
   }
 }
 
