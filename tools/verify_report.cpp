@@ -1,8 +1,10 @@
 #include "tools/verify_report.hpp"
 
 #include "tools/number_text.hpp"
+#include "tools/text_layout.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -15,6 +17,7 @@ namespace pgbackfill::tools {
 namespace {
 
 constexpr std::size_t kShownOrganizations = 5;
+constexpr std::size_t kShownUnnamed = 20;
 
 std::size_t count_failed(const engine::VerifyReport& report) {
   return static_cast<std::size_t>(std::count_if(
@@ -104,7 +107,33 @@ std::string isolation_text(const engine::VerifyReport& report) {
                       : "\nisolation, tried out in a transaction that was rolled back\n" + text;
 }
 
-std::string xml_escaped(std::string_view text) {
+/// What the database has besides, a line per kind: thousands of names say no more than some.
+std::string unnamed_text(const engine::VerifyReport& report) {
+  std::vector<std::pair<const planner::Unnamed*, std::vector<std::string>>> kinds;
+  for (const planner::Unnamed& unnamed : report.unnamed) {
+    const auto found = std::find_if(kinds.begin(), kinds.end(), [&](const auto& kind) {
+      return kind.first->kind == unnamed.kind && kind.first->message == unnamed.message;
+    });
+    if (found == kinds.end()) {
+      kinds.emplace_back(&unnamed, std::vector{unnamed.object});
+    } else {
+      found->second.push_back(unnamed.object);
+    }
+  }
+  std::string text;
+  for (auto& [first, names] : kinds) {
+    const std::size_t all = names.size();
+    names.resize(std::min(all, kShownUnnamed));
+    text += wrapped(
+        "  ", fmt::format("{} {} {}: {}{}", all, all == 1 ? "table" : "tables, each",
+                          first->message, fmt::join(names, ", "),
+                          all == names.size() ? std::string()
+                                              : fmt::format(", {} more", all - names.size())));
+  }
+  return text.empty() ? text : "\nin the database, not in the file\n" + text;
+}
+
+std::string xml_escaped(std::string_view text, bool keep_lines = false) {
   std::string escaped;
   for (const char c : text) {
     switch (c) {
@@ -122,7 +151,7 @@ std::string xml_escaped(std::string_view text) {
         break;
       default:
         // XML 1.0 has no way to write most control characters.
-        escaped += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+        escaped += static_cast<unsigned char>(c) < 0x20 && !(keep_lines && c == '\n') ? ' ' : c;
     }
   }
   return escaped;
@@ -135,11 +164,12 @@ std::string verify_text(const engine::VerifyReport& report) {
   for (const engine::VerifyCheck& check : report.checks) {
     if (check.passed || check.skipped) continue;
     text += fmt::format("FAILED {} {}: {}\n", check.object, check.name, check.message);
+    for (const std::string& statement : check.mend) text += fmt::format("  {}\n", statement);
   }
   for (const auto& [group, passed] : passed_per_group(report)) {
     text += fmt::format("ok {}: {} check{}\n", group, passed, passed == 1 ? "" : "s");
   }
-  text += isolation_text(report);
+  text += isolation_text(report) + unnamed_text(report);
   if (!report.counts.empty()) text += "\nrows per organization\n";
   for (const auto& counts : report.counts) text += "  " + counts_line(counts) + "\n";
   if (!text.empty()) text += "\n";
@@ -161,7 +191,8 @@ std::string verify_json(const engine::VerifyReport& report) {
                                   {"name", check.name},
                                   {"passed", check.passed},
                                   {"skipped", check.skipped},
-                                  {"message", check.message}});
+                                  {"message", check.message},
+                                  {"mend", check.mend}});
   }
   document["counts"] = nlohmann::ordered_json::array();
   for (const auto& counts : report.counts) {
@@ -173,8 +204,14 @@ std::string verify_json(const engine::VerifyReport& report) {
                                   {"total", counts.total},
                                   {"organizations", std::move(organizations)}});
   }
+  document["unnamed"] = nlohmann::ordered_json::array();
+  for (const planner::Unnamed& unnamed : report.unnamed) {
+    document["unnamed"].push_back(
+        {{"kind", unnamed.kind}, {"object", unnamed.object}, {"message", unnamed.message}});
+  }
   document["notes"] = report.notes;
-  return document.dump(2) + "\n";
+  // Data may hold what is not UTF-8.
+  return document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 std::string verify_junit(const engine::VerifyReport& report) {
@@ -186,11 +223,27 @@ std::string verify_junit(const engine::VerifyReport& report) {
   for (const engine::VerifyCheck& check : report.checks) {
     text += fmt::format("  <testcase classname=\"{}\" name=\"{}\"", xml_escaped(check.object),
                         xml_escaped(check.name));
-    text += check.passed
-                ? std::string("/>\n")
-                : fmt::format("><{} message=\"{}\"/></testcase>\n",
-                              check.skipped ? "skipped" : "failure", xml_escaped(check.message));
+    if (check.passed) {
+      text += "/>\n";
+      continue;
+    }
+    const std::string_view result = check.skipped ? "skipped" : "failure";
+    text += fmt::format("><{} message=\"{}\"", result, xml_escaped(check.message));
+    // The body is text: its line breaks stay.
+    text += check.mend.empty()
+                ? std::string("/>")
+                : fmt::format(">{}</{}>",
+                              xml_escaped(fmt::format("{}", fmt::join(check.mend, "\n")), true),
+                              result);
+    text += "</testcase>\n";
   }
+  if (!report.unnamed.empty()) text += "  <system-out>";
+  for (const planner::Unnamed& unnamed : report.unnamed) {
+    text +=
+        xml_escaped(fmt::format("{} is not in the file and {}", unnamed.object, unnamed.message)) +
+        "\n";
+  }
+  if (!report.unnamed.empty()) text += "</system-out>\n";
   return text + "</testsuite>\n";
 }
 

@@ -61,10 +61,11 @@ class IsolationTrial {
 
  private:
   void add(const CoreTable& table, std::string_view name, bool passed, std::string message) {
-    report_.checks.push_back({table.label, std::string(name), passed, std::move(message), false});
+    report_.checks.push_back(
+        {table.label, std::string(name), passed, std::move(message), false, {}});
   }
   void skip(const CoreTable& table, std::string_view name, const std::string& reason) {
-    report_.checks.push_back({table.label, std::string(name), false, reason, true});
+    report_.checks.push_back({table.label, std::string(name), false, reason, true, {}});
   }
 
   /// Runs something of which nothing stays where it fails; the server's reason, or nothing.

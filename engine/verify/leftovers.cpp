@@ -1,9 +1,14 @@
 #include "engine/verify/leftovers.hpp"
 
+#include "engine/ledger/ledger.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace pgbackfill::engine {
@@ -18,13 +23,26 @@ bool is_ours(std::string_view name) {
   return name.starts_with(kOurPrefix) || name.starts_with(kOurTriggerPrefix);
 }
 
-void expect_none(VerifyContext& context, std::string_view kind,
-                 const std::vector<std::string>& found) {
-  context.expect("database", fmt::format("no-leftover-{}", kind), found.empty(),
-                 fmt::format("left behind: {}", fmt::join(found, ", ")));
+/// Objects of one kind that should be gone, each with what drops it.
+struct Leftovers {
+  std::string_view kind;
+  std::vector<std::string> names;
+  std::vector<std::string> drops;
+
+  void add(std::string name, std::string drop) {
+    names.push_back(std::move(name));
+    drops.push_back(std::move(drop));
+  }
+};
+
+bool job_under_way(sql::Connection& connection) {
+  Ledger ledger(connection);
+  if (!ledger.exists()) return false;
+  const std::optional<JobRecord> job = ledger.latest_job();
+  return job && job->state != "finished";
 }
 
-std::vector<std::string> leftover_functions(sql::Connection& connection) {
+Leftovers leftover_functions(sql::Connection& connection) {
   // A trigger function in the ledger's schema is ours whatever its name.
   const sql::Result result = connection.execute(
       "SELECT p.oid::regprocedure::text FROM pg_proc AS p"
@@ -32,40 +50,60 @@ std::vector<std::string> leftover_functions(sql::Connection& connection) {
       " WHERE p.proname ~ '^(pgbackfill_|zzz_pgbackfill)'"
       " OR (n.nspname = 'pgbackfill' AND p.prorettype = 'trigger'::regtype)"
       " ORDER BY 1");
-  std::vector<std::string> names;
-  for (int row = 0; row < result.rows(); ++row) names.emplace_back(result.text(row, 0));
-  return names;
+  Leftovers functions{"function", {}, {}};
+  for (int row = 0; row < result.rows(); ++row) {
+    const std::string name(result.text(row, 0));
+    functions.add(name, fmt::format("DROP FUNCTION {};", name));
+  }
+  return functions;
 }
 
 }  // namespace
 
 void check_leftovers(VerifyContext& context) {
-  std::vector<std::string> columns;
-  std::vector<std::string> triggers;
-  std::vector<std::string> checks;
-  std::vector<std::string> types;
+  Leftovers columns{"column", {}, {}};
+  Leftovers triggers{"trigger", {}, {}};
+  Leftovers checks{"check", {}, {}};
+  Leftovers types{"type", {}, {}};
   for (const sql::Table& table : context.catalog.tables) {
     const std::string label = table.name.display(context.spec.schema);
+    const std::string quoted = table.name.quoted();
     for (const sql::Column& column : table.columns) {
-      if (is_ours(column.name) || is_ours(column.type_name.name)) {
-        columns.push_back(fmt::format("{}.{}", label, column.name));
+      if (is_ours(column.name)) {
+        columns.add(fmt::format("{}.{}", label, column.name),
+                    fmt::format("ALTER TABLE {} DROP COLUMN {};", quoted,
+                                sql::quote_identifier(column.name)));
+      } else if (is_ours(column.type_name.name)) {
+        columns.names.push_back(fmt::format("{}.{}", label, column.name));
       }
     }
     for (const std::string& trigger : table.triggers) {
-      if (is_ours(trigger)) triggers.push_back(fmt::format("{} on {}", trigger, label));
+      if (!is_ours(trigger)) continue;
+      triggers.add(fmt::format("{} on {}", trigger, label),
+                   fmt::format("DROP TRIGGER {} ON {};", sql::quote_identifier(trigger), quoted));
     }
     for (const sql::Check& check : table.checks) {
-      if (is_ours(check.name)) checks.push_back(fmt::format("{} on {}", check.name, label));
+      if (!is_ours(check.name)) continue;
+      checks.add(fmt::format("{} on {}", check.name, label),
+                 fmt::format("ALTER TABLE {} DROP CONSTRAINT {};", quoted,
+                             sql::quote_identifier(check.name)));
     }
   }
   for (const sql::EnumType& type : context.catalog.enums) {
-    if (is_ours(type.name.name)) types.push_back(type.name.display(context.spec.schema));
+    if (!is_ours(type.name.name)) continue;
+    types.add(type.name.display(context.spec.schema),
+              fmt::format("DROP TYPE {};", type.name.quoted()));
   }
-  expect_none(context, "column", columns);
-  expect_none(context, "type", types);
-  expect_none(context, "trigger", triggers);
-  expect_none(context, "check", checks);
-  expect_none(context, "function", leftover_functions(context.connection));
+  Leftovers functions = leftover_functions(context.connection);
+  const bool under_way = job_under_way(context.connection);
+  for (Leftovers* kind : {&columns, &types, &triggers, &checks, &functions}) {
+    // A job that is not at its end needs them, and takes them away by itself.
+    if (under_way) kind->drops.clear();
+    context.expect("database", fmt::format("no-leftover-{}", kind->kind), kind->names.empty(),
+                   fmt::format("{}: {}", under_way ? "of the job under way" : "left behind",
+                               fmt::join(kind->names, ", ")),
+                   std::move(kind->drops));
+  }
 }
 
 }  // namespace pgbackfill::engine

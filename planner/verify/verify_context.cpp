@@ -19,9 +19,13 @@ bool VerifyReport::passed() const noexcept {
 }
 
 void VerifyContext::expect(std::string object, std::string_view name, bool passed,
-                           std::string message) {
-  report.checks.push_back({std::move(object), std::string(name), passed,
-                           passed ? std::string() : std::move(message), false});
+                           std::string message, std::vector<std::string> mend) {
+  if (passed) {
+    message.clear();
+    mend.clear();
+  }
+  report.checks.push_back(
+      {std::move(object), std::string(name), passed, std::move(message), false, std::move(mend)});
 }
 
 std::string qualified_column(std::string_view alias, std::string_view column) {

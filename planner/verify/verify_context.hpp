@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pgbackfill::planner {
 
@@ -17,8 +18,9 @@ struct VerifyContext {
   sql::Connection& connection;
   VerifyReport& report;
 
-  /// Adds a check; `message` is kept only where it failed.
-  void expect(std::string object, std::string_view name, bool passed, std::string message);
+  /// Adds a check; `message` and `mend` are kept only where it failed.
+  void expect(std::string object, std::string_view name, bool passed, std::string message,
+              std::vector<std::string> mend = {});
 };
 
 /// The type as format_type() writes it ("varchar(36)" is "character varying(36)").

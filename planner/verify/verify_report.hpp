@@ -15,6 +15,16 @@ struct VerifyCheck {
   std::string message;  ///< what differs, with counts; empty when passed
   /// Neither passed nor failed: it could not be tried, for the reason in `message`.
   bool skipped = false;
+  /// SQL that mends it, where there is such, each ended by a semicolon. To be read before it is
+  /// run.
+  std::vector<std::string> mend = {};
+};
+
+/// Something that the database has and the file does not speak of; neither good nor bad.
+struct Unnamed {
+  std::string kind;    ///< stable: "table", "tenant-column"
+  std::string object;  ///< what it is
+  std::string message;
 };
 
 struct VerifyReport {
@@ -26,6 +36,7 @@ struct VerifyReport {
     std::int64_t total = 0;
   };
   std::vector<TableCounts> counts;
+  std::vector<Unnamed> unnamed;
   std::vector<std::string> notes;  ///< worth knowing, neither good nor bad
   /// Nothing failed.
   bool passed() const noexcept;

@@ -136,6 +136,49 @@ TEST_F(VerifierTest, CountsRowsPerOrganization) {
   EXPECT_EQ(result.counts[2].total, 10);
 }
 
+TEST_F(VerifierTest, SaysWhatMendsAndThatDoes) {
+  sql("ALTER TABLE orders ALTER org_id SET DEFAULT '00000000-0000-0000-0000-000000000001';"
+      "ALTER TABLE customers ALTER org_id DROP NOT NULL;"
+      "ALTER TABLE customers DROP CONSTRAINT fk_customers_org_id_organizations;"
+      "ALTER TABLE orders DROP CONSTRAINT fk_orders_org_id_organizations, ADD CONSTRAINT other "
+      "  FOREIGN KEY (org_id) REFERENCES organizations ON DELETE CASCADE;"
+      "DROP INDEX ix_customers_org_id, ix_events_org_id, ix_orders_org_state;"
+      "CREATE INDEX ix_orders_org_state ON orders (state);"
+      "ALTER TABLE orders ADD COLUMN pgbackfill_x integer;"
+      "ALTER TABLE orders ADD CONSTRAINT pgbackfill_check CHECK (state <> 'x');"
+      "CREATE TYPE pgbackfill_type AS ENUM ('a');"
+      "CREATE FUNCTION pgbackfill_f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+      "CREATE TRIGGER zzz_pgbackfill_t BEFORE INSERT ON orders FOR EACH ROW"
+      "  EXECUTE FUNCTION pgbackfill_f()");
+  spec.of<planner::EnumSpec>()[0].values = {"worker", "foreman", "lead", "manager", "admin"};
+  EXPECT_THAT(message("user_role", "labels"), HasSubstr("; lacks: lead, manager"));
+  for (const VerifyCheck& check : report().checks) {
+    EXPECT_NE(check.passed, !check.mend.empty()) << check.object << " " << check.name;
+    for (const std::string& statement : check.mend) sql(statement);
+  }
+  EXPECT_THAT(failed(), IsEmpty());
+}
+
+TEST_F(VerifierTest, NamesLabelsThatTheFileDoesNot) {
+  sql("ALTER TYPE user_role ADD VALUE 'guest'");
+  EXPECT_THAT(message("user_role", "labels"), HasSubstr("; has besides: guest"));
+}
+
+TEST_F(VerifierTest, TellsWhichTablesTheFileDoesNotName) {
+  sql("CREATE TABLE besides (id integer);"
+      "CREATE TABLE unchecked (org_id uuid);"
+      "CREATE SCHEMA other; CREATE TABLE other.far (id integer)");
+  const VerifyReport result = report();
+  EXPECT_TRUE(result.passed());
+  std::vector<std::string> told;
+  for (const planner::Unnamed& unnamed : result.unnamed) {
+    told.push_back(unnamed.kind + " " + unnamed.object + " " + unnamed.message);
+  }
+  EXPECT_THAT(told,
+              UnorderedElementsAre("table besides has no org_id",
+                                   "tenant-column unchecked has org_id, which nothing checks"));
+}
+
 TEST_F(VerifierTest, PassesOnEmptyTables) {
   sql("TRUNCATE customers, orders, events");
   EXPECT_THAT(failed(), IsEmpty());

@@ -16,7 +16,10 @@ void expect_column(VerifyContext& context, const ColumnSpec& spec, const sql::Ta
       spec.type.empty() ? column->type : canonical_type(context.connection, spec.type);
   context.expect(object, "type", column->type == type,
                  fmt::format("is of type {}, expected {}", column->type, type));
-  if (spec.not_null) context.expect(object, "not-null", column->not_null, "is not NOT NULL");
+  if (spec.not_null)
+    context.expect(object, "not-null", column->not_null, "is not NOT NULL",
+                   {fmt::format("ALTER TABLE {} ALTER COLUMN {} SET NOT NULL;", table.name.quoted(),
+                                sql::quote_identifier(spec.name))});
   if (!spec.default_value.empty()) {
     context.expect(object, "default", column->default_expression.has_value(), "has no default");
   }

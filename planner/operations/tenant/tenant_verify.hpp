@@ -25,6 +25,8 @@ struct TenantVerify {
 
 /// Table, column, type, default, NOT NULL, foreign key and indexes, from the catalog.
 void check_tables(TenantVerify& context);
+/// Tables of the job's schema that the file does not name.
+void note_unnamed_tables(TenantVerify& context);
 /// NULLs, rows per organization, organizations that do not exist.
 void check_rows(TenantVerify& context);
 /// The tenant column of child and parent along foreign keys between core tables.

@@ -119,6 +119,7 @@ void verify_tenant(VerifyContext& base) {
     context.tenant_type = canonical_type(base.connection, base.spec.tenant->type);
   }
   check_tables(context);
+  note_unnamed_tables(context);
   check_rows(context);
   check_foreign_key_agreement(context);
 }
