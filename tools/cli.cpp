@@ -23,6 +23,9 @@ int guarded(Parser::Command command, const CommandLine& line, CommandContext& co
   } catch (const planner::SpecErrors& errors) {
     for (const planner::SpecError& error : errors.errors()) console.line(error.to_string());
     return kExitUsage;
+  } catch (const UsageError& error) {
+    console.line(fmt::format("pgbackfill: {}", error.what()));
+    return kExitUsage;
   } catch (const engine::Refused& refused) {
     // The others have been logged where they were found.
     for (const planner::Finding& finding : refused.findings()) {

@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <ostream>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,9 @@ struct CommandLine {
   std::optional<std::string> dsn;  ///< --dsn
   std::string format = "text";
   std::string log_format = "text";
+  bool verbose = false;             ///< plan: every step
+  bool sample = false;              ///< plan: what a row costs is tried out
+  std::vector<std::string> tables;  ///< plan: these alone, with their steps
   bool watch = false;
   bool isolation = false;
   std::optional<planner::Stage> until;
@@ -42,6 +46,12 @@ struct CommandLine {
   planner::InitRequest init;
   std::string revision;       ///< export alembic
   std::string down_revision;  ///< the one before it
+};
+
+/// The command line asks for what there is not: exit code 2.
+class UsageError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
 };
 
 /// What a subcommand works with besides its command line.

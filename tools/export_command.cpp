@@ -35,7 +35,7 @@ int export_alembic_command(const CommandLine& line, CommandContext& context) {
   report_findings(planner::check_server(connection.server_version()), context.console);
   std::optional<planner::Plan> plan = stored_plan(spec, connection, context.console);
   const bool is_new = !plan;
-  if (is_new) plan = new_plan(spec, connection, context.console);
+  if (is_new) plan = new_plan(spec, connection, context.console).plan;
   const sql::Catalog catalog = sql::read_catalog(connection);
   planner::EndState state = planner::end_state(*plan, spec, catalog);
   if (is_new) check_guard(state, connection);

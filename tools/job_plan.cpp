@@ -54,14 +54,14 @@ void report_findings(const std::vector<planner::Finding>& findings, Console& con
   }
 }
 
-planner::Plan new_plan(const planner::JobSpec& spec, sql::Connection& connection,
-                       Console& console) {
+NewPlan new_plan(const planner::JobSpec& spec, sql::Connection& connection, Console& console) {
   const sql::Catalog catalog = sql::read_catalog(connection);
   if (auto errors = planner::check_against_catalog(spec, catalog); !errors.empty()) {
     throw planner::SpecErrors(std::move(errors));
   }
-  report_findings(planner::preflight(spec, catalog, connection), console);
-  return planner::make_plan(spec, catalog, connection);
+  std::vector<planner::Finding> findings = planner::preflight(spec, catalog, connection);
+  report_findings(findings, console);
+  return {planner::make_plan(spec, catalog, connection), std::move(findings)};
 }
 
 }  // namespace pgbackfill::tools

@@ -19,8 +19,13 @@ std::optional<planner::Plan> stored_plan(const planner::JobSpec& spec, sql::Conn
 /// Prints them. Throws engine::Refused where one refuses.
 void report_findings(const std::vector<planner::Finding>& findings, Console& console);
 
+struct NewPlan {
+  planner::Plan plan;
+  std::vector<planner::Finding> findings;  ///< reported already; none refuses
+};
+
 /// What the job would do in this database as it is. Throws as report_findings(), and
 /// planner::SpecErrors.
-planner::Plan new_plan(const planner::JobSpec& spec, sql::Connection& connection, Console& console);
+NewPlan new_plan(const planner::JobSpec& spec, sql::Connection& connection, Console& console);
 
 }  // namespace pgbackfill::tools

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 namespace pgbackfill::tools {
 
@@ -33,6 +34,19 @@ std::string bytes_text(std::int64_t bytes) {
   if (value < 999.95e6) return fmt::format("{:.1f} MB", value / 1e6);
   if (value < 999.95e9) return fmt::format("{:.1f} GB", value / 1e9);
   return fmt::format("{:.1f} TB", value / 1e12);
+}
+
+std::string brief_bytes(double bytes) {
+  if (!(bytes >= 0.5)) return "0";
+  if (bytes < 999.5) return fmt::format("{:.0f}B", bytes);
+  constexpr std::string_view kUnits = "kMGTP";
+  for (const char unit : kUnits) {
+    bytes /= 1e3;
+    // Compared with what rounding makes of it.
+    if (bytes < 9.95) return fmt::format("{:.1f}{}", bytes, unit);
+    if (bytes < 999.5 || unit == kUnits.back()) return fmt::format("{:.0f}{}", bytes, unit);
+  }
+  return {};
 }
 
 std::string duration_text(double seconds) {

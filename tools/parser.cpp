@@ -60,6 +60,17 @@ const char* value_name(planner::RunSetting::Form form) {
   return "TEXT";
 }
 
+/// What the page for people shows besides.
+void add_plan_details(CLI::App& app, CommandLine& line) {
+  app.add_flag("-v,--verbose", line.verbose, "show every step (text format)");
+  app.add_flag("--sample", line.sample,
+               "try out what writing a row costs, on copies of some rows in temporary tables");
+  app.add_option("--table", line.tables,
+                 "show this table alone, with its steps (text format); any number of times")
+      ->type_name("TABLE")
+      ->allow_extra_args(false);
+}
+
 /// A key of [run] as a flag; what is not a value is refused as the migration file would.
 void add_setting(CLI::App& app, RunFlags& flags, const planner::RunSetting& setting) {
   const auto defect = [&setting](const std::string& text) {
@@ -190,6 +201,7 @@ Parser::Parser() {
 void Parser::add_run() {
   CLI::App& plan = add("plan", "Show what a run would do", plan_command, true);
   add_format(plan, line, {"text", "json", "sql"});
+  add_plan_details(plan, line);
   // What changes a plan's findings.
   add_settings(plan, line, {"accept", "user_triggers"});
   CLI::App& run = add("run", "Take the migration to its end, or go on with it", run_command, true);

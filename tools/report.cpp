@@ -401,7 +401,8 @@ std::string status_json(const std::optional<JobState>& state, int indent) {
           {{"at", event.at}, {"level", event.level}, {"message", event.message}});
     }
   }
-  return document.dump(indent) + "\n";
+  // Names and messages of the server may hold what is not UTF-8.
+  return document.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 std::string run_summary(const JobState& state, const engine::RunReport& report) {

@@ -78,17 +78,11 @@ std::string step_sql(const Step& step) {
 std::string to_text(const Plan& plan) {
   std::size_t width = 1;
   for (const Step& step : plan.steps) width = std::max(width, step.table.size());
-  std::string text =
-      fmt::format("Plan for schema {}: {}, {}, {}\n", plan.schema,
-                  count_of(static_cast<std::int64_t>(plan.tables.size()), "table", "tables"),
-                  count_of(static_cast<std::int64_t>(plan.enums.size()), "enum type", "enum types"),
-                  count_of(static_cast<std::int64_t>(plan.steps.size()), "step", "steps"));
+  std::string text;
   for (int stage = 0; stage < kStageCount; ++stage) {
-    text += "\n";
+    if (stage > 0) text += "\n";
     append_stage(text, plan, static_cast<Stage>(stage), width);
   }
-  if (!plan.notes.empty()) text += "\nnotes\n";
-  for (const std::string& note : plan.notes) text += fmt::format("  {}\n", note);
   return text;
 }
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -96,6 +97,55 @@ TEST_F(CliServerTest, PlanChangesNothing) {
   EXPECT_EQ(value("SELECT count(*) FROM pg_attribute WHERE attrelid = 'bookings'::regclass"
                   " AND attname = 'org_id'"),
             "0");
+}
+
+TEST_F(CliServerTest, PlanShowsATableOrSaysWhichOneWasMeant) {
+  const Outcome one = on_file("plan", {"--table", "bookings"});
+  EXPECT_EQ(one.code, kExitDone) << one.err;
+  EXPECT_THAT(one.out, AllOf(HasSubstr("add column org_id uuid"), HasSubstr("bookings"),
+                             Not(HasSubstr("insert the row"))));
+  const Outcome none = on_file("plan", {"--table", "bokings"});
+  EXPECT_EQ(none.code, kExitUsage);
+  EXPECT_THAT(none.err, HasSubstr("the plan has no such table, did you mean \"bookings\"?"));
+  EXPECT_EQ(none.out, "");
+}
+
+TEST_F(CliServerTest, ASampleForThePlanLeavesTheTablesAlone) {
+  // The job's value is a constant: without this the rows would not be written.
+  sql("ALTER TABLE bookings ADD COLUMN org_id uuid; ANALYZE bookings");
+  const std::string before =
+      value("SELECT string_agg(xmin::text, ',' ORDER BY ctid) FROM bookings");
+  const Outcome outcome = on_file("plan", {"--sample"});
+  EXPECT_EQ(outcome.code, kExitDone) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("time and disk of 1 table from a sample"));
+  const auto json = nlohmann::json::parse(on_file("plan", {"--sample", "--format", "json"}).out);
+  const auto& tables = json["outlook"];
+  const auto bookings = std::find_if(
+      tables.begin(), tables.end(), [](const auto& table) { return table["table"] == "bookings"; });
+  ASSERT_NE(bookings, tables.end());
+  EXPECT_EQ((*bookings)["basis"], "sample");
+  EXPECT_GT((*bookings)["seconds"], 0);
+  EXPECT_EQ(value("SELECT string_agg(xmin::text, ',' ORDER BY ctid) FROM bookings"), before);
+  EXPECT_EQ(value("SELECT count(*) FROM pg_class WHERE relname = 'pgbackfill_sample'"), "0");
+}
+
+TEST_F(CliServerTest, VerifyListsBothWaysAndWhatMends) {
+  on_file("run");
+  sql("CREATE TABLE besides (id integer); ALTER TABLE bookings ALTER org_id DROP NOT NULL");
+  const Outcome found = on_file("verify");
+  EXPECT_EQ(found.code, kExitDifferent);
+  EXPECT_THAT(found.out,
+              AllOf(HasSubstr("not-null: is not NOT NULL\n  ALTER TABLE "),
+                    HasSubstr("in the database, not in the file\n  1 table has no org_id: "
+                              "besides\n")));
+  // The statements do what they say.
+  const auto json = nlohmann::json::parse(on_file("verify", {"--format", "json"}).out);
+  for (const auto& check : json["checks"]) {
+    for (const auto& statement : check["mend"]) sql(statement.get<std::string>());
+  }
+  const Outcome mended = on_file("verify", {"--format", "junit"});
+  EXPECT_EQ(mended.code, kExitDone) << mended.out;
+  EXPECT_THAT(mended.out, HasSubstr("<system-out>besides is not in the file and has no org_id"));
 }
 
 TEST_F(CliServerTest, VerifyBeforeTheJobFindsDifferences) {

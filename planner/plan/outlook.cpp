@@ -1,0 +1,120 @@
+#include "planner/plan/outlook.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace pgbackfill::planner {
+namespace {
+
+constexpr std::int64_t kBlockBytes = 8192;
+
+// The rule of thumb: two writers on two cores, from the measurements in README.md.
+constexpr double kSecondsPerRow = 4e-6;
+constexpr double kSecondsPerByte = 13e-9;
+constexpr double kSecondsPerValidatedRow = 0.7e-6;
+constexpr double kSecondsPerIndexedRow = 1e-6;
+constexpr double kWalPerRow = 120;
+constexpr double kWalPerRowAndIndex = 40;
+constexpr double kIndexEntryBytes = 45;
+/// An entry of an index over few different values, which are stored once per page.
+constexpr double kNewIndexEntryBytes = 25;
+/// Below it a table is done before its pages have been pruned, so that every row moves.
+constexpr double kRowsToStayInPlace = 5000;
+constexpr double kHeapGrowth = 0.2;
+constexpr double kIndexGrowth = 0.08;
+constexpr double kIndexGrowthOfSmall = 0.5;
+
+std::string shown_source(const Assignment& assignment) {
+  switch (assignment.resolve) {
+    case ResolveKind::kConstant:
+      return "constant";
+    case ResolveKind::kLookup:
+      return "lookup " + assignment.lookup;
+    case ResolveKind::kRemap:
+      return "by its label";
+    case ResolveKind::kServer:
+      return assignment.input.empty() ? "computed" : "computed from " + assignment.input;
+  }
+  return "?";
+}
+
+/// Why the rows are written, or are not, as far as the plan tells.
+std::string method_reason(const TableBackfill& backfill) {
+  if (backfill.method == Method::kCatalog) return "one constant, which the default gives every row";
+  std::vector<std::string> sources;
+  for (const Assignment& assignment : backfill.assignments) {
+    sources.push_back(fmt::format("{} ({})", assignment.column, shown_source(assignment)));
+  }
+  return fmt::format("each row is written: {}", fmt::join(sources, ", "));
+}
+
+struct Work {
+  int validations = 0;
+  int builds = 0;
+};
+
+void count(Work& work, const Step& step) {
+  for (const std::string& sql : step.sql) {
+    if (sql.find("VALIDATE CONSTRAINT") != std::string::npos) ++work.validations;
+    if (sql.starts_with("CREATE INDEX") || sql.starts_with("CREATE UNIQUE INDEX")) ++work.builds;
+  }
+}
+
+void add_backfill(TableOutlook& table, const TableBackfill& backfill, const SampleRates* sample) {
+  table.method = to_string(backfill.method);
+  table.reason = method_reason(backfill);
+  table.bytes = backfill.blocks * kBlockBytes;
+  table.rows = backfill.blocks == 0 ? 0 : backfill.estimated_rows;
+  table.written = backfill.method != Method::kCatalog;
+  if (!table.written || table.rows <= 0) return;
+  const auto heap = static_cast<double>(table.bytes);
+  const double per_row = sample != nullptr ? sample->seconds_per_row
+                                           : kSecondsPerRow + kSecondsPerByte * heap / table.rows;
+  const double entries =
+      sample != nullptr ? sample->index_bytes_per_row : kIndexEntryBytes * backfill.indexes;
+  const bool small = table.rows < kRowsToStayInPlace;
+  table.sampled = sample != nullptr;
+  table.seconds = table.rows * per_row;
+  table.wal_bytes = heap + table.rows * (kWalPerRow + kWalPerRowAndIndex * backfill.indexes);
+  table.disk_bytes = heap * (small ? 1 : kHeapGrowth) +
+                     table.rows * entries * (small ? kIndexGrowthOfSmall : kIndexGrowth);
+}
+
+void add_ddl(TableOutlook& table, const Work& work) {
+  table.seconds += table.rows * (kSecondsPerValidatedRow * work.validations +
+                                 kSecondsPerIndexedRow * work.builds);
+  const double built = table.rows * kNewIndexEntryBytes * work.builds;
+  table.wal_bytes += built;
+  table.disk_bytes += built;
+}
+
+}  // namespace
+
+std::vector<TableOutlook> outlook(const Plan& plan, const Samples& samples) {
+  std::map<std::string, std::size_t> places;
+  std::vector<TableOutlook> tables;
+  std::vector<Work> works;
+  for (const Step& step : plan.steps) {
+    if (step.table.empty()) continue;
+    const auto [place, is_new] = places.emplace(step.table, tables.size());
+    if (is_new) {
+      tables.emplace_back().table = step.table;
+      works.emplace_back();
+    }
+    count(works[place->second], step);
+    if (!step.backfill) continue;
+    const auto sample = samples.find(step.table);
+    add_backfill(tables[place->second], *step.backfill,
+                 sample == samples.end() ? nullptr : &sample->second);
+  }
+  const std::map<std::string, LockClass> locks = strongest_locks(plan);
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    tables[i].lock = locks.at(tables[i].table);
+    add_ddl(tables[i], works[i]);
+  }
+  return tables;
+}
+
+}  // namespace pgbackfill::planner
