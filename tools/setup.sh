@@ -7,7 +7,7 @@ packages=(
   libpq-dev libboost-thread-dev libfmt-dev libspdlog-dev nlohmann-json3-dev
   libtomlplusplus-dev libcli11-dev libconcurrentqueue-dev prometheus-cpp-dev
   libgtest-dev libgmock-dev libbenchmark-dev
-  alembic python3-psycopg2
+  alembic python3-psycopg2 python3-jsonschema
 )
 
 if [[ ! -e /etc/debian_version ]] || ! command -v apt-get >/dev/null; then
@@ -15,8 +15,8 @@ if [[ ! -e /etc/debian_version ]] || ! command -v apt-get >/dev/null; then
 setup.sh: this is not a Debian system, so nothing was installed. What is needed, by Debian's names:
   ${packages[*]} postgresql
 That is: a C++20 compiler, CMake 3.25, Ninja, libpq, Boost.Thread, fmt, spdlog, nlohmann-json,
-toml++, CLI11, moodycamel's concurrentqueue, prometheus-cpp, GoogleTest, Google Benchmark, Alembic with psycopg2 and a
-PostgreSQL server.
+toml++, CLI11, moodycamel's concurrentqueue, prometheus-cpp, GoogleTest, Google Benchmark, Alembic
+with psycopg2, python3-jsonschema and a PostgreSQL server.
 END
   exit 1
 fi
