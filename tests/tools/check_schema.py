@@ -1,15 +1,12 @@
 """check_schema.py SCHEMA FILE [lines]: validates a document, or each line of a file.
 
 A key that the schema does not name is an error here, though not for its readers: what is printed
-is to be documented. Exit 77: the validator is not installed.
+is to be documented.
 """
 import json
 import sys
 
-try:
-    from jsonschema import Draft202012Validator
-except ImportError:
-    sys.exit(77)
+from jsonschema import Draft202012Validator
 
 
 def closed(schema):
