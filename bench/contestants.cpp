@@ -17,9 +17,10 @@ namespace {
 
 constexpr double kMegabyte = 1 << 20;
 
-constexpr std::array<std::pair<Contestant, std::string_view>, 6> kNames{{
+constexpr std::array<std::pair<Contestant, std::string_view>, 7> kNames{{
     {Contestant::kOneUpdate, "one-update"},
     {Contestant::kKeyset, "keyset"},
+    {Contestant::kAuto, "auto"},
     {Contestant::kUpdate, "update"},
     {Contestant::kCopy, "copy"},
     {Contestant::kCatalog, "catalog"},
@@ -56,7 +57,9 @@ std::vector<std::string> command(const Arena& arena, const Database& database,
       "--until",
       std::string(until)};
   if (contestant == Contestant::kCatalog) return arguments;
-  const std::string method = contestant == Contestant::kUpdate ? "update" : "copy";
+  const std::string method = contestant == Contestant::kAuto     ? "auto"
+                             : contestant == Contestant::kUpdate ? "update"
+                                                                 : "copy";
   arguments.insert(arguments.end(),
                    {"--method", method, "--workers", std::to_string(arena.connections)});
   if (contestant == Contestant::kCeiling) arguments.insert(arguments.end(), {"--passes", "1"});

@@ -10,7 +10,7 @@
 
 namespace pgbackfill::bench {
 
-enum class Contestant { kOneUpdate, kKeyset, kUpdate, kCopy, kCatalog, kCeiling };
+enum class Contestant { kOneUpdate, kKeyset, kAuto, kUpdate, kCopy, kCatalog, kCeiling };
 std::string_view to_string(Contestant contestant);
 /// Throws std::invalid_argument, naming those there are.
 Contestant parse_contestant(std::string_view text);

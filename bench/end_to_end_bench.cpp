@@ -3,7 +3,9 @@
 #include "bench/child_process.hpp"
 #include "bench/contestants.hpp"
 #include "bench/environment.hpp"
+#include "bench/grid.hpp"
 #include "bench/report.hpp"
+#include "bench/text_file.hpp"
 #include "bench/workload.hpp"
 
 #include <CLI/CLI.hpp>
@@ -29,7 +31,9 @@ struct Options {
   std::string shared_buffers;
   bool fsync = false;
   bool autovacuum = false;
+  bool grid = false;
   std::string json;
+  std::string svg;
   std::string pgbackfill = PGBACKFILL_EXECUTABLE;
   std::string extra_arguments;
 };
@@ -56,12 +60,30 @@ void add_options(CLI::App& app, Options& options) {
                  "small: the table does not fit (default: a quarter of the memory, 2GB at most)");
   app.add_flag("--fsync", options.fsync, "the server waits for the disk");
   app.add_flag("--autovacuum", options.autovacuum, "the server vacuums as it likes");
+  app.add_flag(
+      "--grid", options.grid,
+      "keyset against auto over keys, indexes, sizes and fillfactors, three runs each; the "
+      "options above narrow it down");
   app.add_option("--json", options.json, "file for every figure");
+  app.add_option("--svg", options.svg, "file for a heat map of the grid")->needs("--grid");
   app.add_option("--pgbackfill", options.pgbackfill, "the program to measure")
       ->check(CLI::ExistingFile)
       ->capture_default_str();
   app.add_option("--workers-extra-args", options.extra_arguments,
                  "more arguments of our timed run, separated by spaces");
+}
+
+/// What of a grid was not narrowed down.
+void complete_grid(const CLI::App& app, Options& options) {
+  const auto otherwise = [&app](const char* name, auto& target, auto value) {
+    if (app.count(name) == 0) target = std::move(value);
+  };
+  otherwise("--rows", options.rows, std::vector<std::int64_t>{10'000, 100'000, 1'000'000});
+  otherwise("--keys", options.keys, std::vector<std::string>{"bigint", "uuid", "varchar"});
+  otherwise("--indexes", options.indexes, std::vector{0, 1, 3, 8});
+  otherwise("--fillfactors", options.fillfactors, std::vector{100, 90});
+  otherwise("--methods", options.methods, std::vector<std::string>{"keyset", "auto"});
+  otherwise("--repeat", options.repeat, 3);
 }
 
 test::TempCluster::Settings settings(const Options& options) {
@@ -123,20 +145,26 @@ CellReport run_cell(const Arena& arena, const Cell& cell, const Options& options
     report.rows_per_page =
         static_cast<double>(cell.rows) / (static_cast<double>(state.heap_bytes) / 8192);
   }
+  std::optional<Database> own;
   for (const std::string& name : options.methods) {
     Entry entry{parse_contestant(name), cell, {}};
-    const bool roomy = entry.contestant == Contestant::kCeiling;
-    if (roomy) entry.cell.fillfactor = kRoomyFillfactor;
-    const std::optional<Database> own =
-        roomy ? std::optional<Database>(build(entry.cell)) : std::nullopt;
-    for (int run = 1; run <= options.repeat; ++run) {
-      entry.runs.push_back(
-          run_contestant(arena, own ? *own : source, entry.cell, entry.contestant));
-      const Measurement& figures = entry.runs.back();
-      fmt::print(stderr, "  {} {}/{}: {:.0f} rows/s, HOT {:.2f}, WAL {:.0f} MB\n", name, run,
-                 options.repeat, figures.rows_per_second, figures.hot_ratio, figures.wal_megabytes);
+    if (entry.contestant == Contestant::kCeiling) {
+      entry.cell.fillfactor = kRoomyFillfactor;
+      own = build(entry.cell);
     }
     report.entries.push_back(std::move(entry));
+  }
+  // In turn, so that a machine that slows down does so for all.
+  for (int run = 1; run <= options.repeat; ++run) {
+    for (Entry& entry : report.entries) {
+      const bool roomy = entry.contestant == Contestant::kCeiling;
+      entry.runs.push_back(
+          run_contestant(arena, roomy ? *own : source, entry.cell, entry.contestant));
+      const Measurement& figures = entry.runs.back();
+      fmt::print(stderr, "  {} {}/{}: {:.0f} rows/s, HOT {:.2f}, WAL {:.0f} MB\n",
+                 to_string(entry.contestant), run, options.repeat, figures.rows_per_second,
+                 figures.hot_ratio, figures.wal_megabytes);
+    }
   }
   return report;
 }
@@ -163,12 +191,15 @@ void run(const Options& options) {
       "connection its own keys.\nours are whole processes of pgbackfill; medians of {}.\n",
       options.repeat);
   std::vector<CellReport> reports;
+  if (options.grid) fmt::print("\n{}", grid_header());
   for (const Cell& cell : todo) {
     reports.push_back(run_cell(arena, cell, options));
-    fmt::print("\n{}", to_text(reports.back()));
+    fmt::print("{}", options.grid ? grid_line(reports.back()) : "\n" + to_text(reports.back()));
     std::fflush(stdout);
     if (!options.json.empty()) write_json(options.json, environment, warnings, reports);
+    if (!options.svg.empty()) write_file(options.svg, to_svg(grid_heat_map(reports)));
   }
+  if (options.grid) fmt::print("\n{}", grid_summary(reports));
 }
 
 }  // namespace
@@ -180,6 +211,7 @@ int main(int argc, char** argv) try {
   Options options;
   add_options(app, options);
   CLI11_PARSE(app, argc, argv);
+  if (options.grid) complete_grid(app, options);
   handle_interrupts(OnInterrupt::kDie);
   run(options);
   return 0;

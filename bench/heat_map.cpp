@@ -70,12 +70,12 @@ std::string escape(const std::string& text) {
   return result;
 }
 
-/// 950, 9.5k, 95k, 1.2M
+/// 1.25, 950, 9.5k, 95k, 1.2M
 std::string short_number(double value) {
   if (value >= 1e6) return fmt::format("{:.1f}M", value / 1e6);
   if (value >= 1e5) return fmt::format("{:.0f}k", value / 1e3);
   if (value >= 1e3) return fmt::format("{:.1f}k", value / 1e3);
-  return fmt::format("{:.0f}", value);
+  return value < 100 ? fmt::format("{:.2f}", value) : fmt::format("{:.0f}", value);
 }
 
 struct Range {

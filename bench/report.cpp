@@ -1,11 +1,11 @@
 #include "bench/report.hpp"
 
+#include "bench/text_file.hpp"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <fstream>
 #include <optional>
-#include <stdexcept>
 
 namespace pgbackfill::bench {
 namespace {
@@ -13,24 +13,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr double kMegabyte = 1 << 20;
-
-struct Ratios {
-  double rows_per_second = 0;
-  double wal = 0;
-};
-
-std::optional<Measurement> rival_median(const CellReport& report) {
-  for (const Entry& entry : report.entries) {
-    if (entry.contestant == Contestant::kKeyset) return median(entry.runs);
-  }
-  return std::nullopt;
-}
-
-std::optional<Ratios> ratios(const Measurement& figures, const std::optional<Measurement>& rival) {
-  if (!rival) return std::nullopt;
-  return Ratios{figures.rows_per_second / rival->rows_per_second,
-                rival->wal_megabytes > 0 ? figures.wal_megabytes / rival->wal_megabytes : 0};
-}
 
 Json to_json(const Measurement& figures) {
   return {
@@ -54,7 +36,7 @@ Json to_json(const CellReport& report) {
   result["heap_bytes"] = report.heap_bytes;
   result["index_bytes"] = report.index_bytes;
   result["rows_per_page"] = report.rows_per_page;
-  const auto rival = rival_median(report);
+  const auto rival = median_of(report, Contestant::kKeyset);
   for (const Entry& entry : report.entries) {
     const Measurement middle = median(entry.runs);
     Json item = {{"method", std::string(to_string(entry.contestant))},
@@ -73,6 +55,19 @@ std::string ratio_text(double ratio) { return fmt::format("x{:.2f}", ratio); }
 
 }  // namespace
 
+std::optional<Measurement> median_of(const CellReport& report, Contestant contestant) {
+  for (const Entry& entry : report.entries) {
+    if (entry.contestant == contestant) return median(entry.runs);
+  }
+  return std::nullopt;
+}
+
+std::optional<Ratios> ratios(const Measurement& figures, const std::optional<Measurement>& rival) {
+  if (!rival) return std::nullopt;
+  return Ratios{figures.rows_per_second / rival->rows_per_second,
+                rival->wal_megabytes > 0 ? figures.wal_megabytes / rival->wal_megabytes : 0};
+}
+
 std::string to_text(const Environment& environment) {
   std::string text;
   for (const auto& [name, value] : environment) text += fmt::format("{:<20}{}\n", name, value);
@@ -87,7 +82,7 @@ std::string to_text(const CellReport& report) {
   text += fmt::format("{:<11}{:>10}{:>9}{:>9}{:>6}{:>7}{:>9}{:>8}{:>9}{:>8}{:>8}{:>7}\n", "method",
                       "rows/s", "/keyset", "seconds", "HOT", "heap", "indexes", "WAL MB", "/keyset",
                       "CPU s", "RSS MB", "conns");
-  const auto rival = rival_median(report);
+  const auto rival = median_of(report, Contestant::kKeyset);
   for (const Entry& entry : report.entries) {
     const Measurement figures = median(entry.runs);
     const auto ratio = ratios(figures, rival);
@@ -108,9 +103,7 @@ void write_json(const std::filesystem::path& path, const Environment& environmen
       {"environment", Json::object()}, {"warnings", warnings}, {"tables", Json::array()}};
   for (const auto& [name, value] : environment) document["environment"][name] = value;
   for (const CellReport& report : reports) document["tables"].push_back(to_json(report));
-  std::ofstream file(path);
-  file << document.dump(2) << '\n';
-  if (!file.flush()) throw std::runtime_error("cannot write " + path.string());
+  write_file(path, document.dump(2) + "\n");
 }
 
 }  // namespace pgbackfill::bench

@@ -4,6 +4,7 @@
 #include "bench/environment.hpp"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,17 @@ struct CellReport {
   double rows_per_page = 0;
   std::vector<Entry> entries;
 };
+
+/// Ours against the keyset rival.
+struct Ratios {
+  double rows_per_second = 0;
+  double wal = 0;
+};
+
+/// The medians of a contestant in a table; nullopt where it did not take part.
+std::optional<Measurement> median_of(const CellReport& report, Contestant contestant);
+/// nullopt without a rival.
+std::optional<Ratios> ratios(const Measurement& figures, const std::optional<Measurement>& rival);
 
 std::string to_text(const Environment& environment);
 /// The medians as a table, with the ratios to the keyset rival where that took part.

@@ -3,11 +3,11 @@
 #include "bench/environment.hpp"
 #include "bench/heat_map.hpp"
 #include "bench/sweep_database.hpp"
+#include "bench/text_file.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include <fstream>
 #include <optional>
 #include <stdexcept>
 
@@ -135,12 +135,6 @@ std::string line(const Point& point) {
       figures.wal_megabytes, figures.cpu_seconds, figures.peak_rss_megabytes);
 }
 
-void write_text(const std::string& path, const std::string& text) {
-  std::ofstream file(path);
-  file << text;
-  if (!file.flush()) throw std::runtime_error("cannot write " + path);
-}
-
 std::string to_csv(const std::vector<Point>& points) {
   std::string text =
       "passes,workers,batch_rows,rows_per_second,seconds,hot_ratio,heap_growth,index_growth,"
@@ -222,8 +216,8 @@ int run(const Options& options) {
     done.push_back(point);
     fmt::print("{}", line(point));
     std::fflush(stdout);
-    write_text(options.csv, to_csv(done));
-    write_text(options.svg, to_svg(heat_map(options, source.database(), done)));
+    write_file(options.csv, to_csv(done));
+    write_file(options.svg, to_svg(heat_map(options, source.database(), done)));
   }
   return interrupted() ? kExitInterrupted : 0;
 }

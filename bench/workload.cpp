@@ -1,11 +1,11 @@
 #include "bench/workload.hpp"
 
+#include "bench/text_file.hpp"
 #include "sql/identifier.hpp"
 
 #include <fmt/format.h>
 
 #include <array>
-#include <fstream>
 #include <stdexcept>
 #include <unistd.h>
 #include <utility>
@@ -151,12 +151,6 @@ constexpr std::string_view kOrganizationsSql =
 std::string next_database_name() {
   static int counter = 0;
   return fmt::format("bench_{}_{}", getpid(), ++counter);
-}
-
-void write_file(const std::filesystem::path& path, std::string_view text) {
-  std::ofstream file(path);
-  file << text;
-  if (!file.flush()) throw std::runtime_error("cannot write " + path.string());
 }
 
 }  // namespace

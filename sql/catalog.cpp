@@ -67,6 +67,7 @@ void CatalogReader::read_server() {
   catalog_.pooled = rows.integer(0, 3) != connection_.backend_pid();
   catalog_.may_create_schema = rows.boolean(0, 4);
   catalog_.may_create_temp = rows.boolean(0, 5);
+  catalog_.shared_buffers = rows.integer(0, 6);
 }
 
 void CatalogReader::read_tables() {

@@ -130,6 +130,7 @@ struct Catalog {
   bool pooled = false;  ///< a transaction pooler stands between (backend pids differ)
   bool may_create_schema = false;
   bool may_create_temp = false;
+  std::int64_t shared_buffers = 0;  ///< in blocks
   std::vector<Table> tables;
   std::vector<EnumType> enums;
 

@@ -428,7 +428,8 @@ std::vector<RangeRecord> BackfillRunner::split(const Table& table) {
   const std::int64_t fair = blocks / (std::int64_t{run.workers} * 4);
   const std::int64_t per_range =
       std::clamp(fair, shape.blocks(), shape.blocks() * kWindowsPerRange);
-  return records(planner::split_blocks(blocks, per_range));
+  return records(
+      planner::split_blocks(blocks, planner::even_share(blocks, per_range, run.workers)));
 }
 
 std::vector<RangeRecord> BackfillRunner::split_by_key(const planner::TableBackfill& data) {

@@ -5,11 +5,14 @@
 #include "engine/session.hpp"
 #include "engine/sync_point.hpp"
 #include "planner/backfill/batch_sql.hpp"
+#include "planner/backfill/method_cost.hpp"
 #include "sql/binary_codec.hpp"
 #include "sql/copy_stream.hpp"
 #include "sql/identifier.hpp"
 
 #include <fmt/format.h>
+
+#include <cmath>
 
 namespace pgbackfill::engine {
 namespace {
@@ -35,6 +38,16 @@ std::string literals(const sql::Params& params) {
     list += param ? sql::quote_literal(*param) : "NULL";
   }
   return list;
+}
+
+/// How many rows a batch's time stands for: those sent, or those that a stretch of the table holds
+/// which the server goes over.
+std::int64_t rows_of(const Window& window, const Batch& batch) {
+  const planner::TableBackfill& table = window.job->table;
+  if (table.method == Method::kCopy) return static_cast<std::int64_t>(batch.rows.size());
+  if (table.order == ReadOrder::kKey) return window.job->sizer.rows();
+  const auto blocks = static_cast<double>(batch.upper_block - batch.lower_block);
+  return std::llround(blocks * planner::rows_per_block(table) / window.shape.passes);
 }
 
 /// The server refuses a row, and the method does not know which.
@@ -94,7 +107,7 @@ WriteOutcome BatchWriter::write(const Window& window) {
       const auto took =
           std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started);
       if (!waited) {
-        window.job->sizer.measured(static_cast<std::int64_t>(pending.front().rows.size()), took);
+        window.job->sizer.measured(rows_of(window, pending.front()), took);
       }
       board_.batch_took(took);
       failing_since_.reset();
@@ -141,12 +154,15 @@ void BatchWriter::prepare_for(const TableJob& job, sql::Connection& connection) 
   const planner::TableBackfill& table = job.table;
   prepared_ = nullptr;
   step_back_first(connection);
-  // By key the batch must go from the stage into the key's index; by tid it must scan its tid
-  // range (that prunes) and hash the stage, never fetch tid by tid.
-  const bool by_key = planner::finds_by_key(table) || job.late;
+  // By key a copied batch must go from the stage into the key's index; by tid it must scan its tid
+  // range (that prunes) and hash the stage, never fetch tid by tid. The generic plan knows too
+  // little of the range to choose how an update joins its source.
+  const bool copies = table.method == Method::kCopy;
+  const bool by_key =
+      job.late || (copies ? planner::finds_by_key(table) : !planner::hashes_source(table));
   connection.execute(fmt::format("SET enable_nestloop = {}; SET enable_hashjoin = {}",
                                  by_key ? "on" : "off", by_key ? "off" : "on"));
-  if (table.method == Method::kCopy) {
+  if (copies) {
     connection.execute(planner::stage_ddl(table));
     connection.prepare(kWrite, planner::write_copied(table));
   } else if (table.order == ReadOrder::kBlock) {

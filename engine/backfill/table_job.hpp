@@ -18,6 +18,10 @@ namespace pgbackfill::engine {
 inline planner::TableBackfill data_path(planner::TableBackfill table, const RoundRecord& round) {
   if (table.method == planner::Method::kCatalog) table.method = planner::Method::kCopy;
   if (round.late) table.method = planner::Method::kUpdate;
+  // A sweep takes what a join may have left out.
+  if (round.round > 0) {
+    for (planner::Assignment& assignment : table.assignments) assignment.join.reset();
+  }
   table.estimated_rows = round.rows;
   return table;
 }

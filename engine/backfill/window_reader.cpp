@@ -1,6 +1,7 @@
 #include "engine/backfill/window_reader.hpp"
 
 #include "planner/backfill/batch_sql.hpp"
+#include "planner/backfill/method_cost.hpp"
 #include "sql/binary_codec.hpp"
 #include "sql/copy_stream.hpp"
 

@@ -1,5 +1,6 @@
 #include "planner/backfill/backfill_drafts.hpp"
 #include "planner/backfill/batch_sql.hpp"
+#include "planner/backfill/method_cost.hpp"
 #include "planner/operations/operation.hpp"
 #include "planner/plan/step_builder.hpp"
 
@@ -14,8 +15,6 @@ namespace {
 constexpr int kFirstTidRangeScanVersion = 140000;
 /// From this pg_stats.correlation on, neighbours in the heap share the index's cached pages.
 constexpr double kClusteredCorrelation = 0.95;
-/// Rows of a page where the server has no statistics yet; only orders and displays.
-constexpr double kRowsPerBlockGuess = 50;
 
 void choose_method(PlanContext& context, BackfillDraft& draft, const std::string& label) {
   const MethodChoice choice = context.spec.run.method;
@@ -23,10 +22,15 @@ void choose_method(PlanContext& context, BackfillDraft& draft, const std::string
     draft.backfill.method = Method::kCatalog;
     return;
   }
-  draft.backfill.method = choice == MethodChoice::kUpdate ? Method::kUpdate : Method::kCopy;
+  const int passes = context.spec.run.passes;
+  draft.backfill.method = choice == MethodChoice::kUpdate ? Method::kUpdate
+                          : choice == MethodChoice::kCopy ? Method::kCopy
+                                                          : cheapest_method(draft.backfill, passes);
+  draft.backfill.why = describe_cost(draft.backfill, passes);
   if (choice == MethodChoice::kCatalog) {
     context.plan.notes.push_back(
-        fmt::format("{}: the catalog method cannot give its values; copy is used", label));
+        fmt::format("{}: the catalog method cannot give its values; {} is used", label,
+                    to_string(draft.backfill.method)));
   }
 }
 
@@ -83,11 +87,10 @@ void plan_backfill(PlanContext& context) {
     draft.backfill.blocks = draft.leaf->blocks;
     draft.backfill.fillfactor = draft.leaf->fillfactor;
     draft.backfill.indexes = static_cast<int>(draft.leaf->indexes.size());
-    draft.backfill.estimated_rows =
-        draft.leaf->reltuples > 0 ? draft.leaf->reltuples
-                                  : static_cast<double>(draft.leaf->blocks) * kRowsPerBlockGuess;
-    choose_method(context, draft, label);
+    draft.backfill.estimated_rows = estimated_rows(*draft.leaf);
+    draft.backfill.buffers = context.catalog.shared_buffers;
     choose_order(context, draft, label);
+    choose_method(context, draft, label);
     Step step;
     step.id = backfill_id(label);
     step.stage = Stage::kBackfill;

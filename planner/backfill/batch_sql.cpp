@@ -8,6 +8,9 @@ namespace pgbackfill::planner {
 namespace {
 
 constexpr std::string_view kStage = "pg_temp.pgbackfill_stage";
+/// Rows of a source up to which hashing it anew for each batch costs less than to look up each row
+/// of the batch in its index.
+constexpr double kHashedRows = 1000;
 constexpr std::string_view kTidRange = "t.ctid >= $7::tid AND t.ctid < $8::tid";
 
 std::string column(std::string_view name) { return "t." + sql::quote_identifier(name); }
@@ -82,29 +85,55 @@ std::string staged_pending(const TableBackfill& table) {
   return "(" + any + ")";
 }
 
+/// The assignment whose source an UPDATE of many rows joins; nullptr: every value is an expression
+/// of its own. Only one, for a row must find its partner in every source that is joined.
+const Assignment* joined(const TableBackfill& table) {
+  const auto found = std::find_if(table.assignments.begin(), table.assignments.end(),
+                                  [](const Assignment& a) { return a.join.has_value(); });
+  return found == table.assignments.end() ? nullptr : &*found;
+}
+
 /// Rows whose value the server cannot tell are left as they are, not rewritten as NULL.
-std::string computable(const TableBackfill& table) {
+std::string computable(const TableBackfill& table, const Assignment* by_join) {
   std::string any;
   for (const Assignment& assignment : table.assignments) {
     if (!any.empty()) any += " OR ";
     any += "(" + assignment.pending;
     const bool always = assignment.resolve == ResolveKind::kConstant ||
                         assignment.otherwise.kind == Otherwise::Kind::kConstant;
-    if (!always) any += fmt::format(" AND {} IS NOT NULL", assignment.expression);
+    const std::string& value =
+        &assignment == by_join ? assignment.join->value : assignment.expression;
+    if (!always) any += fmt::format(" AND {} IS NOT NULL", value);
     any += ")";
   }
   return "(" + any + ")";
 }
 
-std::string computed_update(const TableBackfill& table, const std::string& where) {
+std::string update(const TableBackfill& table, const Assignment* by_join,
+                   const std::string& where) {
   std::string set;
   const bool alone = table.assignments.size() == 1;
   for (const Assignment& assignment : table.assignments) {
     if (!set.empty()) set += ", ";
-    set += set_clause(assignment, with_otherwise(assignment), alone);
+    set += set_clause(assignment,
+                      &assignment == by_join ? assignment.join->value : with_otherwise(assignment),
+                      alone);
   }
-  return fmt::format("UPDATE {} SET {} WHERE {} AND {}", from_table(table), set, where,
-                     computable(table));
+  const std::string source =
+      by_join == nullptr
+          ? " WHERE"
+          : fmt::format(" FROM {} AS s WHERE {} AND", by_join->join->from, by_join->join->on);
+  return fmt::format("UPDATE {} SET {}{} {} AND {}", from_table(table), set, source, where,
+                     computable(table, by_join));
+}
+
+std::string computed_update(const TableBackfill& table, const std::string& where) {
+  return update(table, nullptr, where);
+}
+
+/// Leaves rows that find no partner, for the sweep.
+std::string joined_update(const TableBackfill& table, const std::string& where) {
+  return update(table, joined(table), where);
 }
 
 /// Makes an UPDATE of the table, whose last part is its WHERE, a batch. It first locks the range,
@@ -238,9 +267,9 @@ std::string write_computed_blocks(const TableBackfill& table) {
   // tidsend() ends with the line pointer's offset, low byte last: a stride that is exact up to
   // 255 lines a page and still a partition of the rows above.
   return with_ledger(table,
-                     computed_update(table, fmt::format("{} AND get_byte(tidsend(t.ctid), 5) % "
-                                                        "$9::integer = $10::integer",
-                                                        kTidRange)));
+                     joined_update(table, fmt::format("{} AND ($9::integer = 1 OR get_byte(tidsend("
+                                                      "t.ctid), 5) % $9::integer = $10::integer)",
+                                                      kTidRange)));
 }
 
 std::string write_moving(const TableBackfill& table) {
@@ -248,12 +277,17 @@ std::string write_moving(const TableBackfill& table) {
   return with_ledger(
       table, computed_update(table, fmt::format("{} IN (SELECT {} FROM {} WHERE {} AND {})",
                                                 key_row(table), key_list(table), from_table(table),
-                                                kTidRange, computable(table))));
+                                                kTidRange, computable(table, nullptr))));
 }
 
 std::string write_computed_keys(const TableBackfill& table, const Bounds& bounds,
                                 bool after_lower) {
-  return with_ledger(table, computed_update(table, within(table, bounds, after_lower)));
+  return with_ledger(table, joined_update(table, within(table, bounds, after_lower)));
+}
+
+bool hashes_source(const TableBackfill& table) {
+  const Assignment* assignment = joined(table);
+  return assignment != nullptr && assignment->join->rows <= kHashedRows;
 }
 
 std::string update_all(const TableBackfill& table) { return computed_update(table, "true"); }
@@ -280,7 +314,8 @@ std::string pending_predicate(const TableBackfill& table) {
 }
 
 std::string count_computable(const TableBackfill& table) {
-  return fmt::format("SELECT count(*) FROM {} WHERE {}", from_table(table), computable(table));
+  return fmt::format("SELECT count(*) FROM {} WHERE {}", from_table(table),
+                     computable(table, nullptr));
 }
 
 std::string count_pending(const TableBackfill& table) {

@@ -52,11 +52,15 @@ std::string read_upper_key(const TableBackfill& table, const Bounds& bounds, boo
 /// takes its bounds as literals.
 std::string write_copied(const TableBackfill& table);
 std::string write_computed_blocks(const TableBackfill& table);
-/// As write_computed_blocks() without passes, for late sweeps: a row that is being changed is
-/// waited for and found by its key wherever it went (PostgreSQL checks the conditions again on the
-/// new version, and a tid is another one there).
+/// As write_computed_blocks() without passes or join, for late sweeps: a row that is being changed
+/// is waited for and found by its key wherever it went (PostgreSQL checks the conditions again on
+/// the new version, and a tid is another one there).
 std::string write_moving(const TableBackfill& table);
+/// As write_computed_blocks(), without passes, by the key.
 std::string write_computed_keys(const TableBackfill& table, const Bounds& bounds, bool after_lower);
+
+/// Whether the update method should hash the source that it joins, rather than look its rows up.
+bool hashes_source(const TableBackfill& table);
 
 /// Every row that needs a column and whose value the server can tell, at once.
 std::string update_all(const TableBackfill& table);

@@ -26,8 +26,10 @@ std::string find_stale(const TableBackfill& table, const Assignment& assignment,
     columns += fmt::format("t.{}::text", quote_identifier(key.name));
   }
   return fmt::format(
-      "SELECT {} FROM {} AS t {} WHERE {} IS NOT NULL AND {} IS DISTINCT FROM {} LIMIT {}", columns,
-      table.table.quoted(), source.clause, source.value, target(assignment), source.value, limit);
+      "SELECT {} FROM {} AS t JOIN {} AS s ON {} WHERE {} IS NOT NULL AND {} IS DISTINCT FROM {} "
+      "LIMIT {}",
+      columns, table.table.quoted(), source.from, source.on, source.value, target(assignment),
+      source.value, limit);
 }
 
 std::string mend_stale(const TableBackfill& table, const Assignment& assignment) {
@@ -56,9 +58,10 @@ std::string mend_stale(const TableBackfill& table, const Assignment& assignment)
 
 std::string count_unsourced(const TableBackfill& table, const Assignment& assignment,
                             const ValueJoin& source) {
-  return fmt::format("SELECT count(*) FROM {} AS t LEFT {} WHERE {} IS NULL AND {} <> {}::{}",
-                     table.table.quoted(), source.clause, source.value, target(assignment),
-                     sql::quote_literal(assignment.otherwise.constant), assignment.type);
+  return fmt::format(
+      "SELECT count(*) FROM {} AS t LEFT JOIN {} AS s ON {} WHERE {} IS NULL AND {} <> {}::{}",
+      table.table.quoted(), source.from, source.on, source.value, target(assignment),
+      sql::quote_literal(assignment.otherwise.constant), assignment.type);
 }
 
 }  // namespace pgbackfill::planner

@@ -7,13 +7,6 @@
 
 namespace pgbackfill::planner {
 
-/// Where the value of a derived column can be read for all rows at once, as a join: cheaper than
-/// the same value row by row.
-struct ValueJoin {
-  std::string clause;  ///< "JOIN … AS s ON …", over the row t
-  std::string value;   ///< the value in it; NULL where the source has none
-};
-
 /// Rows whose column differs from what its source says now, by their key (else their ctid) as
 /// text columns. Rows that the source has no value for are not among them: what `otherwise` gave
 /// them, or the application itself, stands.

@@ -14,6 +14,14 @@ std::vector<Bounds> split_blocks(std::int64_t blocks, std::int64_t per_range) {
   return ranges;
 }
 
+std::int64_t even_share(std::int64_t blocks, std::int64_t per_range, int workers) {
+  const std::int64_t pieces = (blocks + per_range - 1) / per_range;
+  if (pieces <= 1) return per_range;
+  const std::int64_t rounds = (pieces + workers - 1) / workers;
+  const std::int64_t even = rounds * workers;
+  return std::max<std::int64_t>(1, (blocks + even - 1) / even);
+}
+
 std::vector<Bounds> split_integers(std::int64_t min, std::int64_t max, std::int64_t pieces) {
   // The span of two int64 needs 65 bits: unsigned arithmetic holds it less the one we add.
   const auto span = static_cast<std::uint64_t>(max) - static_cast<std::uint64_t>(min);

@@ -21,6 +21,11 @@ inline constexpr std::int64_t kMaxRanges = 4096;
 /// it. Both ends are closed in: a block number is always known. REQUIRES: per_range > 0.
 std::vector<Bounds> split_blocks(std::int64_t blocks, std::int64_t per_range);
 
+/// `per_range` made smaller where that gives every worker as many ranges, of about one size: the
+/// last range of a table keeps one busy while the others have nothing to do. All in one range stays
+/// so.
+std::int64_t even_share(std::int64_t blocks, std::int64_t per_range, int workers);
+
 /// Equal arithmetic pieces of the integer keys [min, max]; the outer ends are open. Pieces may hold
 /// any number of rows (keys have gaps). REQUIRES: min <= max, pieces > 0.
 std::vector<Bounds> split_integers(std::int64_t min, std::int64_t max, std::int64_t pieces);

@@ -29,13 +29,8 @@ inline constexpr std::int64_t kFirstBatchRows = 500;
 inline constexpr std::int64_t kMinBatchRows = 50;
 inline constexpr std::int64_t kMaxBatchRows = 10'000;
 
-/// By the planner's estimates; at least 1.
-double rows_per_block(const TableBackfill& table);
-
-/// For batches of about `batch_rows` rows. The number of passes is `run.passes` where that is set;
-/// else what rows per block, indexes, growth per row and the fillfactor's room make cheapest (of 24
-/// rows a page with 9 indexes one row per pass, with 1 index two), 1 for tables of a few blocks.
-/// Windows of smaller tables are smaller, so that every worker gets some.
+/// For batches of about `batch_rows` rows. The number of passes is `run.passes` where that is set,
+/// else cheapest_passes(). Windows of smaller tables are smaller, so that every worker gets some.
 WindowShape window_shape(const TableBackfill& table, const RunOptions& run,
                          std::int64_t batch_rows);
 

@@ -34,6 +34,15 @@ enum class ResolveKind {
   kServer,    ///< the server computes it while the row is read (parent, sql)
 };
 
+/// Where the value of a derived column can be read for all rows at once, as a join: cheaper than
+/// the same value row by row. At most one row of the source belongs to a row t.
+struct ValueJoin {
+  std::string from;   ///< the source, which gets the alias s
+  std::string on;     ///< over s and the row t
+  std::string value;  ///< the value in it; NULL where the source has none
+  double rows = 0;    ///< of the source, as far as is known
+};
+
 /// One column that a backfill sets. SQL texts refer to the row by the alias t.
 struct Assignment {
   std::string column;  ///< the column to set (tenant column, or an enum's shadow)
@@ -49,6 +58,8 @@ struct Assignment {
   /// The value as a scalar expression, without `otherwise`: for the update method, for reading
   /// (kServer), and for verify. NULL where the row has no value.
   std::string expression;
+  /// The same as a join, where there is one and rows that it does not find get nothing.
+  std::optional<ValueJoin> join;
   Otherwise otherwise;
   /// Predicate: this row still needs the column ("t.org_id IS NULL").
   std::string pending;
@@ -73,6 +84,8 @@ struct TableBackfill {
   std::int64_t blocks = 0;
   int fillfactor = 100;
   int indexes = 0;  ///< all of them, each of which a row that leaves its page must enter anew
+  std::int64_t buffers = 0;  ///< shared_buffers, in blocks; 0: unknown
+  std::string why;           ///< of the method, for people
 };
 
 enum class StepKind {

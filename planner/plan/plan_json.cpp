@@ -106,6 +106,12 @@ static void to_json(Json& json, const Assignment& assignment) {
           {"expression", assignment.expression},
           {"otherwise", assignment.otherwise},
           {"pending", assignment.pending}};
+  if (assignment.join) {
+    json["join"] = {{"from", assignment.join->from},
+                    {"on", assignment.join->on},
+                    {"value", assignment.join->value},
+                    {"rows", assignment.join->rows}};
+  }
   for (const auto& [from, to] : assignment.remap) {
     json["remap"].push_back({{"from", from}, {"to", to}});
   }
@@ -125,6 +131,9 @@ static void from_json(const Json& json, Assignment& assignment) {
   json.at("expression").get_to(assignment.expression);
   json.at("otherwise").get_to(assignment.otherwise);
   json.at("pending").get_to(assignment.pending);
+  if (const auto join = json.find("join"); join != json.end()) {
+    assignment.join = {join->at("from"), join->at("on"), join->at("value"), join->at("rows")};
+  }
 }
 
 static void to_json(Json& json, const TableBackfill& backfill) {
@@ -137,7 +146,9 @@ static void to_json(Json& json, const TableBackfill& backfill) {
           {"estimated_rows", backfill.estimated_rows},
           {"blocks", backfill.blocks},
           {"fillfactor", backfill.fillfactor},
-          {"indexes", backfill.indexes}};
+          {"indexes", backfill.indexes},
+          {"buffers", backfill.buffers},
+          {"why", backfill.why}};
 }
 
 static void from_json(const Json& json, TableBackfill& backfill) {
@@ -151,6 +162,9 @@ static void from_json(const Json& json, TableBackfill& backfill) {
   json.at("blocks").get_to(backfill.blocks);
   json.at("fillfactor").get_to(backfill.fillfactor);
   json.at("indexes").get_to(backfill.indexes);
+  // Jobs begun by an earlier version have neither.
+  backfill.buffers = json.value("buffers", std::int64_t{0});
+  backfill.why = json.value("why", std::string());
 }
 
 // A step holds steps of its own.

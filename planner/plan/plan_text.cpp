@@ -25,6 +25,7 @@ void append_stage(std::string& text, const Plan& plan, Stage stage, std::size_t 
     ++count;
     std::string title = step.title;
     if (step.backfill) title += fmt::format(" ({})", size_of(*step.backfill));
+    if (step.backfill && !step.backfill->why.empty()) title += ": " + step.backfill->why;
     if (!step.irreversible.empty())
       title += fmt::format(" [cannot be taken back: {}]", step.irreversible);
     lines += fmt::format("  {:<{}}  {}\n", step.table.empty() ? "-" : step.table, width, title);

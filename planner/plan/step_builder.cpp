@@ -47,6 +47,15 @@ std::string column_type(const sql::Table& table, const std::string& column) {
   return found == nullptr ? "" : found->type;
 }
 
+double estimated_rows(const sql::Table& table) {
+  // Rows of a page where the server has no statistics yet; only orders and displays.
+  constexpr double kRowsPerBlockGuess = 50;
+  constexpr double kMany = 1e9;
+  if (table.reltuples > 0) return table.reltuples;
+  // A partitioned table has no blocks of its own.
+  return table.kind == 'p' ? kMany : static_cast<double>(table.blocks) * kRowsPerBlockGuess;
+}
+
 std::string join(const std::vector<std::string>& parts, std::string_view separator) {
   return fmt::format("{}", fmt::join(parts, separator));
 }

@@ -48,6 +48,9 @@ sql::QualifiedName ledger_function(std::string_view kind, const sql::QualifiedNa
 /// The column's type as SQL; empty when there is no such column.
 std::string column_type(const sql::Table& table, const std::string& column);
 
+/// How many rows the table holds, as far as the server knows; many where it does not.
+double estimated_rows(const sql::Table& table);
+
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 void append(std::vector<std::string>& list, std::vector<std::string> more);
 std::string quoted_list(const std::vector<std::string>& names);

@@ -19,37 +19,11 @@ using sql::quote_literal;
 /// Rows mended after one comparison; what remains is found by the next.
 constexpr std::int64_t kMaxStaleRows = 50'000;
 
-ValueJoin value_join(const PlanContext& context, const ValueWork& work) {
-  const ValueSource& source = *work.source;
-  const std::string key = "t." + quote_identifier(source.key);
-  if (source.kind == SourceKind::kLookup) {
-    const sql::Column* column = work.table->column(source.key);
-    const bool cast = lookup_key_type(context.scope, source.lookup) == "text" &&
-                      (column == nullptr || column->type != "text");
-    return {fmt::format("JOIN {} AS s ON s.key = {}{}",
-                        ledger_name("lookup", source.lookup).quoted(), key, cast ? "::text" : ""),
-            "s.value"};
-  }
-  if (source.kind == SourceKind::kParent) {
-    const auto name = resolve_name(source.parent, context.spec.schema);
-    const sql::Table& parent = *context.catalog.table(name);
-    const std::string& wanted = work.parent_column();
-    const sql::Column* value = parent.column(wanted);
-    const bool cast = value != nullptr && value->type != work.type;
-    return {fmt::format("JOIN {} AS s ON s.{} = {}", name.quoted(),
-                        quote_identifier(parent_key(*work.table, source.key, parent).value()), key),
-            fmt::format("s.{}{}", quote_identifier(wanted), cast ? "::" + work.type : "")};
-  }
-  return {fmt::format("JOIN LATERAL (SELECT {} AS value) AS s ON true",
-                      source_expression(context, work)),
-          "s.value"};
-}
-
 Step reconcile_step(PlanContext& context, const ValueWork& work, const Step& backfill) {
   const TableBackfill& table = *backfill.backfill;
   const auto assignment = std::find_if(table.assignments.begin(), table.assignments.end(),
                                        [&](const Assignment& a) { return a.column == work.name; });
-  const ValueJoin source = value_join(context, work);
+  const ValueJoin source = source_join(context, work);
   Step step = make_step(Stage::kEnforce, work.label, "reconcile",
                         backfill.table == work.label ? work.detail()
                         : work.spec != nullptr       ? backfill.table

@@ -43,6 +43,10 @@ Assignment value_assignment(const PlanContext& context, const ValueWork& work) {
   if (source.kind != SourceKind::kSql) {
     assignment.input = source.key;
     assignment.input_type = column_type(*work.table, source.key);
+    // A join leaves out the rows that would get the constant.
+    if (source.otherwise.kind != Otherwise::Kind::kConstant) {
+      assignment.join = source_join(context, work);
+    }
   }
   return assignment;
 }
@@ -88,6 +92,33 @@ std::string source_expression(const PlanContext& context, const ValueWork& work)
                          quote_identifier(work.table->name.name), type);
   }
   return "NULL";
+}
+
+ValueJoin source_join(const PlanContext& context, const ValueWork& work) {
+  const ValueSource& source = *work.source;
+  const std::string key = "t." + quote_identifier(source.key);
+  if (source.kind == SourceKind::kLookup) {
+    const sql::Column* column = work.table->column(source.key);
+    const bool cast = lookup_key_type(context.scope, source.lookup) == "text" &&
+                      (column == nullptr || column->type != "text");
+    const LookupSpec* lookup = context.spec.lookup(source.lookup);
+    return {ledger_name("lookup", source.lookup).quoted(),
+            fmt::format("s.key = {}{}", key, cast ? "::text" : ""), "s.value",
+            lookup == nullptr ? 0 : static_cast<double>(lookup->entries.size())};
+  }
+  if (source.kind == SourceKind::kParent) {
+    const auto name = resolve_name(source.parent, context.spec.schema);
+    const sql::Table& parent = *context.catalog.table(name);
+    const std::string& wanted = work.parent_column();
+    const sql::Column* value = parent.column(wanted);
+    const bool cast = value != nullptr && value->type != work.type;
+    const std::string id = parent_key(*work.table, source.key, parent).value();
+    return {name.quoted(), fmt::format("s.{} = {}", quote_identifier(id), key),
+            fmt::format("s.{}{}", quote_identifier(wanted), cast ? "::" + work.type : ""),
+            estimated_rows(parent)};
+  }
+  return {fmt::format("LATERAL (SELECT {} AS value)", source_expression(context, work)), "true",
+          "s.value"};
 }
 
 std::string filled_expression(const PlanContext& context, const ValueWork& work) {

@@ -33,7 +33,9 @@ void enforce_values(PlanContext& context, const std::vector<ValueWork>& values);
 /// The value of a source as a scalar expression over the row t, without `otherwise` except for the
 /// constant of a parent.
 std::string source_expression(const PlanContext& context, const ValueWork& work);
-/// The same with `otherwise` where it is a constant.
+/// The same, without any constant, as a join.
+ValueJoin source_join(const PlanContext& context, const ValueWork& work);
+/// The expression with `otherwise` where it is a constant.
 std::string filled_expression(const PlanContext& context, const ValueWork& work);
 
 /// Names of the triggers on a table whose value is derived.

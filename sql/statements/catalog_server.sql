@@ -4,4 +4,6 @@ SELECT current_database(),
        pg_is_in_recovery(),
        pg_backend_pid(),
        has_database_privilege(current_database(), 'CREATE'),
-       has_database_privilege(current_database(), 'TEMPORARY')
+       has_database_privilege(current_database(), 'TEMPORARY'),
+       pg_size_bytes(current_setting('shared_buffers'))
+         / current_setting('block_size')::bigint

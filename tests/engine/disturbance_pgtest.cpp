@@ -231,7 +231,7 @@ TEST_F(Disturbance, ServerCrashLosesNothing) {
     options.environment[engine::kSyncPointVariable] = point;
     RunningProgram program(PGBACKFILL_EXECUTABLE,
                            {"run", "-c", file_.string(), "--dsn", cluster.dsn(), "--batch-rows",
-                            "50", "--until", "backfill"},
+                            "50", "--method", "copy", "--until", "backfill"},
                            options);
     ASSERT_TRUE(program.wait_until_stopped()) << program.err();
     cluster.stop_immediate();

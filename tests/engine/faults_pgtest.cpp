@@ -119,6 +119,8 @@ value = { parent = "bookings", via = "booking_id" }
             "fire",
             "--workers",
             std::to_string(kWorkers),
+            "--method",
+            method_,
             "--until",
             until};
   }
@@ -455,6 +457,7 @@ value = { parent = "bookings", via = "booking_id" }
   std::optional<FaultProxy> proxy_;
   std::filesystem::path file_;
   bool promoted_ = false;  ///< whether the run was a helper at first
+  std::string method_;
   std::map<std::string, int> injected_;
   std::map<std::string, int> met_;  ///< of injected_, those that found what they disturb
   std::map<std::string, std::map<std::string, int>> ends_;  ///< of runs, by their last fault
@@ -469,6 +472,7 @@ TEST_F(Faults, InAnyOrderNothingIsLostDoneTwiceOrWrong) {
   int jobs = 0;
   for (; faults > 0 && !HasFatalFailure() && !HasNonfatalFailure(); ++jobs) {
     SCOPED_TRACE(fmt::format("job {} of seed {}", jobs + 1, seed));
+    method_ = jobs % 2 == 0 ? "copy" : "auto";
     create_job();
     Clients clients(dsn(), 3, true);
     ASSERT_NO_FATAL_FAILURE(run_disturbed("backfill", faults));

@@ -152,7 +152,7 @@ TEST_F(Join, TwoProcessesShareATable) {
 }
 
 TEST_F(Join, RangesOfAKilledHelperAreTakenOver) {
-  const Program first = stopped_coordinator();
+  const Program first = stopped_coordinator({"--until", "backfill", "--method", "copy"});
   const Program second = helper(kShort, "batch-in-copy:3=kill");
   EXPECT_EQ(second->wait().signal, SIGKILL);
   ASSERT_GE(ranges_of("helper", "r.state <> 'done'"), 1);
@@ -207,7 +207,7 @@ TEST_F(Join, TheNextRunGoesOnBesideALivingHelper) {
 }
 
 TEST_F(Join, AHelperThatStoodStillIsReplacedAndWritesNothingLater) {
-  const Program first = stopped_coordinator();
+  const Program first = stopped_coordinator({"--until", "backfill", "--method", "copy"});
   const Program second = helper(kShort, "batch-in-copy=stop");
   ASSERT_TRUE(second->wait_until_stopped()) << second->err();
   resume_and_end(first);

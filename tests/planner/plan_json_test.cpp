@@ -32,6 +32,8 @@ Step backfill_step() {
   backfill.clustered = true;
   backfill.fillfactor = 70;
   backfill.indexes = 9;
+  backfill.buffers = 16'384;
+  backfill.why = "12 passes";
   Assignment lookup;
   lookup.column = "org_id";
   lookup.type = "uuid";
@@ -40,6 +42,7 @@ Step backfill_step() {
   lookup.input = "team_id";
   lookup.input_type = "integer";
   lookup.expression = "(SELECT 1)";
+  lookup.join = {"teams", "s.key = t.team_id", "s.value", 60};
   lookup.otherwise = {Otherwise::Kind::kConstant, "x"};
   lookup.pending = "t.org_id IS NULL";
   Assignment remap;
@@ -123,6 +126,12 @@ TEST(PlanJsonTest, ComesBackAsItWas) {
   ASSERT_EQ(backfill.assignments.size(), 3U);
   EXPECT_EQ(backfill.assignments[0].resolve, ResolveKind::kLookup);
   EXPECT_EQ(backfill.assignments[0].otherwise.constant, "x");
+  ASSERT_TRUE(backfill.assignments[0].join);
+  EXPECT_EQ(backfill.assignments[0].join->on, "s.key = t.team_id");
+  EXPECT_EQ(backfill.assignments[0].join->rows, 60);
+  EXPECT_FALSE(backfill.assignments[1].join);
+  EXPECT_EQ(backfill.buffers, 16'384);
+  EXPECT_EQ(backfill.why, "12 passes");
   EXPECT_THAT(backfill.assignments[1].remap,
               ElementsAre(Pair("user", "worker"), Pair("admin", "admin")));
   EXPECT_EQ(backfill.assignments[1].otherwise.kind, Otherwise::Kind::kQuarantine);

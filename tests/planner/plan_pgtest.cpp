@@ -192,7 +192,7 @@ TEST_F(PlanTest, ConstantGoesByRowsWhereTheRowTypeIsUsedOrAskedFor) {
   JobSpec spec = job();
   spec.tables = {table("used")};
   const Plan plan = plan_of(spec);
-  EXPECT_EQ(plan.step("backfill:used")->backfill->method, Method::kCopy);
+  EXPECT_EQ(plan.step("backfill:used")->backfill->method, Method::kUpdate);
   run(spec, plan);
   expect_tenant_done(plan);
 

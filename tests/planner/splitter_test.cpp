@@ -24,6 +24,15 @@ TEST(SplitBlocks, KeepsTheLedgerSmall) {
   EXPECT_EQ(ranges.back().upper, std::vector<std::string>{"1000000000"});
 }
 
+TEST(EvenShare, EveryWorkerGetsAsManyRanges) {
+  EXPECT_EQ(split_blocks(4167, even_share(4167, 832, 2)).size(), 6U);
+  EXPECT_EQ(split_blocks(4167, even_share(4167, 832, 4)).size(), 8U);
+  EXPECT_EQ(even_share(4000, 1000, 2), 1000);
+  EXPECT_EQ(even_share(100, 1000, 4), 1000) << "too little to share";
+  EXPECT_EQ(even_share(3, 1, 8), 1);
+  EXPECT_EQ(even_share(0, 10, 4), 10);
+}
+
 TEST(SplitIntegers, OuterEndsAreOpenAndPiecesAdjacent) {
   const auto ranges = split_integers(1, 1000, 4);
   ASSERT_EQ(ranges.size(), 4U);

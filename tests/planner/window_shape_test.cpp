@@ -29,7 +29,9 @@ TEST(WindowShape, GroupsHoldBatchesOfTheSizeAskedFor) {
 }
 
 TEST(WindowShape, MoreIndexesTakeMorePasses) {
-  EXPECT_EQ(passes(1, 100), 12);
+  EXPECT_EQ(passes(1, 100), 5);
+  EXPECT_EQ(passes(2, 100), 8);
+  EXPECT_EQ(passes(4, 100), 12);
   EXPECT_EQ(passes(9, 100), 24);
   // One row of each page at a time is the most there is.
   EXPECT_EQ(passes(30, 100), 24);
@@ -50,6 +52,17 @@ TEST(WindowShape, WindowFitsInMemoryWhateverTheRowsPerPage) {
     EXPECT_LE(static_cast<double>(shape.blocks()) * per_block, 1.05 * kMaxWindowRows);
     EXPECT_GE(shape.blocks(), 1);
   }
+}
+
+TEST(WindowShape, UpdateWindowsStayCached) {
+  TableBackfill backfill = table(24.0 * 1'000'000, 1'000'000);
+  backfill.method = Method::kUpdate;
+  backfill.buffers = 65'536;
+  RunOptions run;
+  run.workers = 4;
+  EXPECT_LE(window_shape(backfill, run, kMaxBatchRows).blocks() * run.workers, 65'536 / 4);
+  backfill.buffers = 0;
+  EXPECT_LE(window_shape(backfill, run, kMaxBatchRows).blocks() * run.workers, 16'384 / 4);
 }
 
 TEST(WindowShape, EveryWorkerGetsWindowsOfAMiddlingTable) {
