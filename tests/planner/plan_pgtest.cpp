@@ -460,7 +460,7 @@ TEST_F(PlanEnumTest, SwapKeepsEverythingButTheLabels) {
 TEST_F(PlanEnumTest, OneBackfillSetsBothColumns) {
   const Plan plan = plan_of(remap_job());
   const TableBackfill& backfill = *plan.step("backfill:users")->backfill;
-  EXPECT_EQ(backfill.method, Method::kCopy);
+  EXPECT_EQ(backfill.method, Method::kUpdate);
   ASSERT_EQ(backfill.assignments.size(), 3U);
   EXPECT_EQ(backfill.assignments[0].column, "org_id");
   EXPECT_EQ(backfill.assignments[1].column, "pgbackfill_new_role");
