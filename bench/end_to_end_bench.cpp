@@ -150,7 +150,7 @@ CellReport run_cell(const Arena& arena, const Cell& cell, const Options& options
     Entry entry{parse_contestant(name), cell, {}};
     if (entry.contestant == Contestant::kCeiling) {
       entry.cell.fillfactor = kRoomyFillfactor;
-      own = build(entry.cell);
+      own.emplace(build(entry.cell));
     }
     report.entries.push_back(std::move(entry));
   }
