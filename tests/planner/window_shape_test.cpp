@@ -37,6 +37,15 @@ TEST(WindowShape, MoreIndexesTakeMorePasses) {
   EXPECT_EQ(passes(30, 100), 24);
 }
 
+TEST(WindowShape, AKeyInAnotherOrderThanTheHeapTakesMorePasses) {
+  TableBackfill backfill = table(1'000'000, 41'667);
+  backfill.indexes = 1;
+  backfill.key = {{"id", "uuid"}};
+  EXPECT_EQ(window_shape(backfill, {}, 500).passes, 8);
+  backfill.clustered = true;
+  EXPECT_EQ(window_shape(backfill, {}, 500).passes, 5);
+}
+
 TEST(WindowShape, RoomOnThePagesSparesPasses) {
   EXPECT_LT(passes(9, 80), passes(9, 100));
   EXPECT_EQ(passes(9, 45), 1);
