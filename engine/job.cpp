@@ -18,6 +18,15 @@ using planner::Stage;
 using planner::Step;
 using planner::StepKind;
 
+/// Whose steps of one table may share a transaction.
+bool joins(Stage stage) {
+  return stage == Stage::kExpand || stage == Stage::kEnforce || stage == Stage::kForeignKey;
+}
+
+std::string title_of(const Step& step) {
+  return step.table.empty() ? step.title : step.table + ": " + step.title;
+}
+
 bool is_long(Stage stage) {
   return stage == Stage::kEnforce || stage == Stage::kForeignKey || stage == Stage::kIndex;
 }
@@ -76,23 +85,72 @@ bool JobRunner::run_steps(Stage stage, const Steps& steps) {
   failed_ = false;
   open_.clear();
   for (const Step* step : steps) open_.insert(step->id);
-  if (stage == Stage::kBackfill) return backfill_.run();
-  if (is_long(stage) && control_->workers() > 1) return run_side_by_side(steps);
-  DdlRunner ddl(spec_, options_, plan_.schema, job_id_, stop_, log_);
-  return run_in_order(ddl, steps);
+  if (stage == Stage::kBackfill) {
+    ddl_.clear();  // no use for hours
+    return backfill_.run();
+  }
+  return is_long(stage) ? run_side_by_side(steps) : run_in_order(ddl(0), steps);
+}
+
+DdlRunner& JobRunner::ddl(std::size_t i) {
+  while (ddl_.size() <= i) {
+    ddl_.push_back(
+        std::make_unique<DdlRunner>(spec_, options_, plan_.schema, job_id_, stop_, log_));
+  }
+  return *ddl_[i];
 }
 
 bool JobRunner::run_in_order(DdlRunner& ddl, const Steps& steps) {
-  return std::all_of(steps.begin(), steps.end(), [&](const Step* step) {
-    // A step of a long stage reads or writes a whole table; between them one can pause.
-    if (!await(*step) || !control_->pass(stop_) || (is_long(step->stage) && !throttle_.pass()) ||
-        run_step(ddl, *step) != StepOutcome::kDone)
-      return false;
-    const MutexLock lock(open_mutex_);
-    open_.erase(step->id);
-    step_ended_.notify_all();
-    return true;
-  });
+  for (auto next = steps.begin(); next != steps.end();) {
+    if (!may_go_on(**next)) return false;
+    const Steps together = joint(next, steps.end());
+    next += static_cast<std::ptrdiff_t>(together.size());
+    if (together.size() > 1 && run_joined(ddl, together)) continue;
+    for (const Step* step : together) {
+      if (!may_go_on(*step) || run_step(ddl, *step) != StepOutcome::kDone) return false;
+      completed(*step);
+    }
+  }
+  return true;
+}
+
+/// A step of a long stage reads or writes a whole table; between them one can pause.
+bool JobRunner::may_go_on(const Step& step) {
+  return await(step) && control_->pass(stop_) && (!is_long(step.stage) || throttle_.pass());
+}
+
+void JobRunner::completed(const Step& step) {
+  const MutexLock lock(open_mutex_);
+  open_.erase(step.id);
+  step_ended_.notify_all();
+}
+
+JobRunner::Steps JobRunner::joint(Steps::const_iterator first, Steps::const_iterator end) {
+  Steps steps{*first};
+  const auto joins_in = [&](const Step& step) {
+    return step.kind == StepKind::kSql && step.leftover_probe.empty() && joins(step.stage) &&
+           !step.table.empty() && step.table == (*first)->table;
+  };
+  if (!joins_in(**first)) return steps;
+  const MutexLock lock(open_mutex_);
+  for (auto next = first + 1; next != end && joins_in(**next); ++next) {
+    if (std::any_of((*next)->after.begin(), (*next)->after.end(),
+                    [&](const std::string& id) { return open_.contains(id); })) {
+      break;
+    }
+    steps.push_back(*next);
+  }
+  return steps;
+}
+
+bool JobRunner::run_joined(DdlRunner& ddl, const Steps& steps) {
+  for (const Step* step : steps) board_.step_started(title_of(*step));
+  const bool done = ddl.run_joined(steps);
+  for (const Step* step : steps) {
+    board_.step_ended(title_of(*step), done);
+    if (done) completed(*step);
+  }
+  return done;
 }
 
 /// Tables come in an order in which each stands behind those it waits for, so that whoever they
@@ -121,9 +179,8 @@ bool JobRunner::run_side_by_side(const Steps& steps) {
   std::atomic<std::size_t> next{0};
   Mutex mutex;
   std::exception_ptr failure;
-  const auto work = [&] {
+  const auto work = [&](DdlRunner& ddl) {
     try {
-      DdlRunner ddl(spec_, options_, plan_.schema, job_id_, stop_, log_);
       for (std::size_t table = next++; table < tables.size() && !failed_; table = next++) {
         if (!run_in_order(ddl, tables[table])) failed_ = true;
       }
@@ -134,16 +191,18 @@ bool JobRunner::run_side_by_side(const Steps& steps) {
     }
   };
   boost::thread_group threads;
-  const auto count =
-      std::min<std::size_t>(tables.size(), static_cast<std::size_t>(control_->workers()));
-  for (std::size_t i = 0; i < count; ++i) threads.create_thread(work);
+  const auto count = std::min<std::size_t>(
+      tables.size(), static_cast<std::size_t>(control_->workers()));
+  for (std::size_t i = 0; i < count; ++i) {
+    threads.create_thread([&work, &runner = ddl(i)] { work(runner); });
+  }
   threads.join_all();
   if (failure) std::rethrow_exception(failure);
   return !failed_;
 }
 
 StepOutcome JobRunner::run_step(DdlRunner& ddl, const Step& step) {
-  const std::string title = step.table.empty() ? step.title : step.table + ": " + step.title;
+  const std::string title = title_of(step);
   board_.step_started(title);
   StepOutcome outcome = StepOutcome::kStopped;
   try {

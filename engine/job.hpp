@@ -33,7 +33,15 @@ class JobRunner {
   using Steps = std::vector<const planner::Step*>;
   bool run_stage(planner::Stage stage);
   bool run_steps(planner::Stage stage, const Steps& steps);
+  /// The stage's i-th connection.
+  DdlRunner& ddl(std::size_t i);
   bool run_in_order(DdlRunner& ddl, const Steps& steps);
+  /// The steps from `first` on that may share a transaction with it.
+  Steps joint(Steps::const_iterator first, Steps::const_iterator end);
+  bool run_joined(DdlRunner& ddl, const Steps& steps);
+  /// Nothing stands in the way of the next step, and no stop came.
+  bool may_go_on(const planner::Step& step);
+  void completed(const planner::Step& step);
   /// Waits until what the step comes after is complete; false when that will not be.
   bool await(const planner::Step& step);
   bool run_side_by_side(const Steps& steps);
@@ -51,6 +59,7 @@ class JobRunner {
   Ledger ledger_;
   Throttle throttle_;
   BackfillRunner backfill_;
+  std::vector<std::unique_ptr<DdlRunner>> ddl_;  ///< kept from stage to stage, with what they know
   Mutex sweep_mutex_;  ///< backfill_ and its connection: one sweep at a time
   Mutex open_mutex_;
   boost::condition_variable step_ended_;

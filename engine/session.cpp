@@ -3,6 +3,7 @@
 #include "engine/coordinator_seat.hpp"
 #include "engine/retry_policy.hpp"
 #include "sql/identifier.hpp"
+#include "sql/statements.hpp"
 
 #include <fmt/format.h>
 
@@ -48,6 +49,17 @@ sql::ConnectOptions session_options(const EngineOptions& options, std::string_vi
                        role == SessionRole::kLease;
   if (options.seat && !watches) {
     connect.on_ready = [seat = options.seat](sql::Connection& session) { seat->join(session); };
+  }
+  if (role == SessionRole::kDdl) {
+    connect.application_name = "pgbackfill ddl";
+    // A step and its record are lost or kept together, and what must outlive a crash of the server
+    // (a stage's end, the job's) the coordinator commits after them.
+    connect.settings.emplace_back("synchronous_commit", "off");
+    connect.on_ready = [join = std::move(connect.on_ready),
+                        ddl_workers = options.run.workers](sql::Connection& session) {
+      if (join) join(session);
+      session.execute(sql::statement("maintenance_memory"), {std::to_string(ddl_workers)});
+    };
   }
   if (role == SessionRole::kCoordinator) {
     // To start parallel workers for the sweep's count takes longer than to count.

@@ -9,7 +9,7 @@
 
 namespace pgbackfill::engine {
 
-enum class SessionRole { kCoordinator, kReader, kWriter, kHorizon, kThrottle, kLease };
+enum class SessionRole { kCoordinator, kDdl, kReader, kWriter, kHorizon, kThrottle, kLease };
 
 /// What every session of a job sets first: text output that does not depend on the server's
 /// configuration, no timeouts of others' making, row_security off so that a policy that would

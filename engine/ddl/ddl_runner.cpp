@@ -71,7 +71,7 @@ DdlRunner::DdlRunner(const planner::JobSpec& spec, const EngineOptions& options,
       first_lock_timeout_(options.run.lock_timeout),
       stop_(stop),
       log_(log),
-      session_(session_options(options, schema, SessionRole::kCoordinator, log), stop, log),
+      session_(session_options(options, schema, SessionRole::kDdl, log), stop, log),
       backoff_(milliseconds(100), milliseconds(5000), std::random_device{}()),
       mend_sizer_(options.run.batch_time, options.run.batch_rows) {}
 

@@ -37,6 +37,11 @@ class DdlRunner {
   /// error. `may_sweep`: a violated NOT NULL is reported as kViolated instead.
   StepOutcome run(const planner::Step& step, bool may_sweep);
 
+  /// Carries out steps of one table, kSql each, in one transaction, where that is over in a moment:
+  /// the table is small, none of them is so already, and no lock must be waited for. False:
+  /// nothing of it was done, whatever the reason, and each step is to be run by itself.
+  bool run_joined(const std::vector<const planner::Step*>& steps);
+
   /// Takes a step back that the job carried out; `ours` false: one that it found to be so, of which
   /// only the record is taken back. Throws as run() does.
   StepOutcome take_back(const planner::Step& step, bool ours);
@@ -48,6 +53,7 @@ class DdlRunner {
   StepOutcome attempt(const planner::Step& step, bool may_sweep);
   StepOutcome attempt_back(const planner::Step& step, bool ours);
   bool holds(const std::string& probe);
+  bool joinable(const std::vector<const planner::Step*>& steps);
   StepOutcome carry_out(const planner::Step& step);
   void load_lookup(const planner::Step& step);
   bool reconcile(const planner::Step& step);

@@ -205,6 +205,14 @@ void Ledger::step_done(int job_id, std::string_view step_id) {
       {std::to_string(job_id), std::string(step_id)});
 }
 
+void Ledger::steps_done(int job_id, const std::vector<std::string>& step_ids) {
+  connection_.execute(
+      "UPDATE pgbackfill.step SET state = 'done', error = NULL, started = now(), "
+      "finished = clock_timestamp(), ours = true "
+      "WHERE job_id = $1::integer AND step_id = ANY($2::text[])",
+      {std::to_string(job_id), sql::text_array_literal(step_ids)});
+}
+
 void Ledger::add_step_rows(int job_id, std::string_view step_id, std::int64_t rows) {
   connection_.execute(
       "UPDATE pgbackfill.step SET rows = rows + $3::bigint "

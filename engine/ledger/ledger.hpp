@@ -142,6 +142,8 @@ class Ledger {
   void step_taken_back(int job_id, std::string_view step_id);
   /// Also within the step's own transaction, so that both are there or neither.
   void step_done(int job_id, std::string_view step_id);
+  /// The same for steps that one transaction carries out; they began with it.
+  void steps_done(int job_id, const std::vector<std::string>& step_ids);
   /// Counts rows that a comparison mended, in the transaction that did.
   void add_step_rows(int job_id, std::string_view step_id, std::int64_t rows);
   void step_failed(int job_id, std::string_view step_id, std::string_view error);

@@ -222,6 +222,26 @@ TEST_F(Crash, KilledAtEveryPointNothingIsLostOrDoneTwice) {
   finish_and_compare();
 }
 
+TEST_F(Crash, StepsOfASmallTableAreDoneTogetherOrNotAtAll) {
+  load_sample();
+  kill_at("stage-begun", 4);
+  const std::string steps =
+      "FROM pgbackfill.step WHERE stage = 'enforce' AND step_id NOT LIKE '%:reconcile'";
+  kill_at("step-before-commit");
+  EXPECT_EQ(value("SELECT count(*) " + steps + " AND state = 'done'"), "0");
+  EXPECT_EQ(value("SELECT count(*) FROM pg_attribute WHERE attname = 'org_id' AND attnotnull AND "
+                  "attrelid IN ('teams'::regclass, 'bookings'::regclass)"),
+            "0");
+  kill_at("step-recorded");
+  EXPECT_NE(value("SELECT count(*) " + steps + " AND state = 'done'"), "0");
+  finish_and_compare();
+  // One transaction is all that their records know.
+  EXPECT_NE(value("SELECT count(*) FROM (SELECT " + steps +
+                  " GROUP BY table_name HAVING count(*) > 4 AND "
+                  "count(DISTINCT started) = 1) AS joined"),
+            "0");
+}
+
 TEST_F(Crash, KilledAtAnyMomentNothingIsLostOrDoneTwice) {
   method_ = "auto";
   load_sample();

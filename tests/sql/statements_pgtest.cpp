@@ -35,6 +35,25 @@ TEST_F(StatementsTest, EveryOneSaysWhatItIs) {
   }
 }
 
+TEST_F(StatementsTest, IndexBuildsShareAnEighthOfTheMemoryThatTheServerIsToldOf) {
+  session().execute("SET effective_cache_size = '6GB'");
+  session().execute(statement("maintenance_memory"), {"3"});
+  EXPECT_EQ(value("SELECT pg_size_bytes(current_setting('maintenance_work_mem')) / 1024"),
+            value("SELECT (6::bigint * 1024 * 1024 - pg_size_bytes(current_setting("
+                  "'shared_buffers')) / 1024) / 8 / 3"));
+  EXPECT_EQ(value("SHOW max_parallel_maintenance_workers"),
+            value("SELECT least(2, current_setting('max_parallel_workers')::integer / 3)"));
+}
+
+TEST_F(StatementsTest, WhatAnOperatorSetForIndexBuildsStands) {
+  session().execute("SET effective_cache_size = '6GB'");
+  session().execute("SET maintenance_work_mem = '5MB'");
+  session().execute("SET max_parallel_maintenance_workers = 1");
+  session().execute(statement("maintenance_memory"), {"4"});
+  EXPECT_EQ(value("SHOW maintenance_work_mem"), "5MB");
+  EXPECT_EQ(value("SHOW max_parallel_maintenance_workers"), "1");
+}
+
 TEST_F(StatementsTest, AnUnknownNameIsAnError) {
   EXPECT_THROW(statement("no_such_statement"), std::out_of_range);
 }
