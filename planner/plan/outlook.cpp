@@ -47,7 +47,8 @@ std::string method_reason(const TableBackfill& backfill) {
   for (const Assignment& assignment : backfill.assignments) {
     sources.push_back(fmt::format("{} ({})", assignment.column, shown_source(assignment)));
   }
-  return fmt::format("each row is written: {}", fmt::join(sources, ", "));
+  const std::string written = fmt::format("each row is written: {}", fmt::join(sources, ", "));
+  return backfill.why.empty() ? written : written + "; " + backfill.why;
 }
 
 struct Work {
