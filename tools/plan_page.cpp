@@ -198,8 +198,8 @@ std::string irreversible_section(const Plan& plan) {
     text += fmt::format("  {}{}{}: {}\n", step.table, step.table.empty() ? "" : ": ", step.title,
                         step.irreversible);
   }
-  return "\ncannot be taken back\n" +
-         (text.empty() ? "  nothing: every step has its inverse (see rollback)\n" : text);
+  if (text.empty()) return "\nrollback\n  every step can be taken back\n";
+  return "\ncannot be taken back\n" + text;
 }
 
 std::string head(const Plan& plan, const std::vector<TableOutlook>& tables) {

@@ -113,7 +113,8 @@ class Crash : public PgTest {
     std::vector<std::string> list{
         command, "-c", PGBACKFILL_SOURCE_DIR "/tools/migrations/by-team.toml", "--dsn", dsn()};
     // Small batches by two workers: many commits to be killed between.
-    if (command == "run") list.insert(list.end(), {"--workers", "2", "--batch-rows", "60", "--method", method_});
+    if (command == "run")
+      list.insert(list.end(), {"--workers", "2", "--batch-rows", "60", "--method", method_});
     return list;
   }
 

@@ -72,7 +72,8 @@ class Stamp : public Operation {
   }
 
   void need(const PreflightContext& context, Needs& needs) const override {
-    for (const StampWork& work : context.scope.of<StampWork>()) needs.alter(*work.table, true, "stamp");
+    for (const StampWork& work : context.scope.of<StampWork>())
+      needs.alter(*work.table, true, "stamp");
   }
 
   void preflight(PreflightContext& context) const override {

@@ -24,7 +24,7 @@ using ::testing::IsEmpty;
 constexpr const char* kOddOrg = "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11";
 
 /// One job that holds every operation, over a few rows.
-class RollbackWhole : public RollbackTest {
+class WholeRollback : public RollbackTest {
  protected:
   void SetUp() override {
     RollbackTest::SetUp();
@@ -137,9 +137,9 @@ row = { org_id = "00000000-0000-0000-0000-000000000001", name = "Default" }
   planner::JobSpec spec_;
 };
 
-class RollbackWholeFrom : public RollbackWhole, public ::testing::WithParamInterface<Stage> {};
+class WholeRollbackFrom : public WholeRollback, public ::testing::WithParamInterface<Stage> {};
 
-TEST_P(RollbackWholeFrom, LeavesTheDatabaseAsItWas) {
+TEST_P(WholeRollbackFrom, LeavesTheDatabaseAsItWas) {
   remember();
   const std::string written = dump_as_written();
   run_until(spec_, GetParam());
@@ -153,7 +153,7 @@ TEST_P(RollbackWholeFrom, LeavesTheDatabaseAsItWas) {
   expect_as_before();
 }
 
-INSTANTIATE_TEST_SUITE_P(Stages, RollbackWholeFrom,
+INSTANTIATE_TEST_SUITE_P(Stages, WholeRollbackFrom,
                          ::testing::Values(Stage::kEnsure, Stage::kExpand, Stage::kBackfill,
                                            Stage::kEnforce, Stage::kForeignKey, Stage::kIndex,
                                            Stage::kFinish),
@@ -163,7 +163,7 @@ INSTANTIATE_TEST_SUITE_P(Stages, RollbackWholeFrom,
                            return name;
                          });
 
-TEST_F(RollbackWhole, ToAStageAndOnAgain) {
+TEST_F(WholeRollback, ToAStageAndOnAgain) {
   run_until(spec_, Stage::kIndex);
   const std::string at_index = dump();
   const std::string rows = checksums();
@@ -177,7 +177,7 @@ TEST_F(RollbackWhole, ToAStageAndOnAgain) {
   EXPECT_TRUE(engine::verify(spec_, session()).passed());
 }
 
-TEST_F(RollbackWhole, WhatIsInTheWayOfConvertedColumnsIsToldBeforeAnythingChanges) {
+TEST_F(WholeRollback, WhatIsInTheWayOfConvertedColumnsIsToldBeforeAnythingChanges) {
   run(spec_);
   sql("CREATE VIEW bills AS SELECT org_id FROM billing;"
       "INSERT INTO counters (counter_id) VALUES (3000000000);"
@@ -198,7 +198,7 @@ TEST_F(RollbackWhole, WhatIsInTheWayOfConvertedColumnsIsToldBeforeAnythingChange
   EXPECT_EQ(value("SELECT state FROM pgbackfill.job"), "finished");
 }
 
-TEST_F(RollbackWhole, ASpellingThatIsOneOfSeveralIsCountedAndTheOthersConfirmed) {
+TEST_F(WholeRollback, ASpellingThatIsOneOfSeveralIsCountedAndTheOthersConfirmed) {
   sql("CREATE TABLE visits (visit_id int PRIMARY KEY, visitor text);"
       "INSERT INTO visits SELECT n, CASE WHEN n <= 5 THEN 'a0eebc999c0b4ef8bb6d6bb9bd380a33' WHEN "
       "n <= 7 THEN 'A0EEBC999C0B4EF8BB6D6BB9BD380A33' ELSE "
@@ -224,7 +224,7 @@ TEST_F(RollbackWhole, ASpellingThatIsOneOfSeveralIsCountedAndTheOthersConfirmed)
   EXPECT_EQ(value("SELECT visitor = visitor::uuid::text FROM visits WHERE visit_id = 1"), "t");
 }
 
-TEST_F(RollbackWhole, LiveWritersOfConvertedColumnsLoseNothing) {
+TEST_F(WholeRollback, LiveWritersOfConvertedColumnsLoseNothing) {
   run(spec_);
   Application writer(connect(), [](pgbackfill::sql::Connection& session, int round) {
     const int org = round % 5 + 101;
@@ -248,7 +248,7 @@ TEST_F(RollbackWhole, LiveWritersOfConvertedColumnsLoseNothing) {
             count("SELECT count(*) FROM counters WHERE other_id = 1") - 1);
 }
 
-TEST_F(RollbackWhole, TriggersOfTheApplicationDoAtTheFillsWhatTheyDoInARun) {
+TEST_F(WholeRollback, TriggersOfTheApplicationDoAtTheFillsWhatTheyDoInARun) {
   run(spec_);
   sql("CREATE TABLE calls (of text);"
       "CREATE FUNCTION log_call() RETURNS trigger LANGUAGE plpgsql AS "
@@ -278,9 +278,9 @@ struct Deaths {
   const char* rollback;
 };
 
-class RollbackWholeKilled : public RollbackWhole, public ::testing::WithParamInterface<Deaths> {};
+class WholeRollbackKilled : public WholeRollback, public ::testing::WithParamInterface<Deaths> {};
 
-TEST_P(RollbackWholeKilled, LeavesTheDatabaseAsItWas) {
+TEST_P(WholeRollbackKilled, LeavesTheDatabaseAsItWas) {
   remember();
   const auto [until, at, back_at] = GetParam();
   const auto killed = command("run", spec_, {"--until", until}, std::string(at) + "=kill");
@@ -293,13 +293,13 @@ TEST_P(RollbackWholeKilled, LeavesTheDatabaseAsItWas) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Points, RollbackWholeKilled,
+    Points, WholeRollbackKilled,
     ::testing::Values(Deaths{"expand", "step-before-record:5", "rollback-before-record:3"},
                       Deaths{"backfill", "batch-committed:2", "rollback-step-begun:4"},
-                      Deaths{"enforce", "step-before-commit:30", "rollback-before-commit:12"},
-                      Deaths{"foreign-key", "step-recorded:60", "rollback-begun"},
-                      Deaths{"index", "step-before-record:75", "rollback-before-record:30"},
-                      Deaths{"finish", "step-recorded:125", "rollback-step-recorded:40"},
+                      Deaths{"enforce", "step-before-commit:12", "rollback-before-commit:12"},
+                      Deaths{"foreign-key", "step-recorded:24", "rollback-begun"},
+                      Deaths{"index", "step-before-record:32", "rollback-before-record:30"},
+                      Deaths{"finish", "step-recorded:60", "rollback-step-recorded:40"},
                       Deaths{"finish", "stage-done:7", "step-before-commit:3"},
                       Deaths{"finish", "stage-done:7", "stale-mended:3"},
                       Deaths{"finish", "stage-done:7", "step-before-record:12"}),
