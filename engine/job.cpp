@@ -192,7 +192,7 @@ bool JobRunner::run_side_by_side(const Steps& steps) {
   };
   boost::thread_group threads;
   const auto count = std::min<std::size_t>(
-      tables.size(), static_cast<std::size_t>(control_->workers()));
+      tables.size(), static_cast<std::size_t>(control_->settings().ddl_workers));
   for (std::size_t i = 0; i < count; ++i) {
     threads.create_thread([&work, &runner = ddl(i)] { work(runner); });
   }

@@ -56,7 +56,7 @@ sql::ConnectOptions session_options(const EngineOptions& options, std::string_vi
     // (a stage's end, the job's) the coordinator commits after them.
     connect.settings.emplace_back("synchronous_commit", "off");
     connect.on_ready = [join = std::move(connect.on_ready),
-                        ddl_workers = options.run.workers](sql::Connection& session) {
+                        ddl_workers = options.run.ddl_workers](sql::Connection& session) {
       if (join) join(session);
       session.execute(sql::statement("maintenance_memory"), {std::to_string(ddl_workers)});
     };

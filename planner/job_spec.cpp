@@ -9,6 +9,7 @@
 #include <map>
 #include <string_view>
 #include <system_error>
+#include <thread>
 
 namespace pgbackfill::planner {
 namespace {
@@ -34,6 +35,10 @@ std::vector<std::string> remaining(const std::vector<std::string>& all,
 }
 
 }  // namespace
+
+int default_ddl_workers() {
+  return std::clamp(static_cast<int>(std::thread::hardware_concurrency() / 2), 1, 64);
+}
 
 std::string SpecError::to_string() const {
   if (position.line <= 0) return message;

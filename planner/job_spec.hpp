@@ -131,9 +131,14 @@ struct ReplicaLag {
 /// What [run] accept may name: functions whose text has a label that changes.
 inline constexpr std::string_view kAcceptFunctionBodies = "function-bodies";
 
+/// What ddl_workers is unless told: half of this machine's cores, for lack of the server's.
+int default_ddl_workers();
+
 /// [run]: how to go about it. Not part of what the job is, so it may differ from run to run.
 struct RunOptions {
   int workers = 4;  ///< writer connections, 1 to 256
+  /// Tables whose index builds and validations run side by side, 1 to 64.
+  int ddl_workers = default_ddl_workers();
   MethodChoice method = MethodChoice::kAuto;
   OrderChoice order = OrderChoice::kAuto;
   bool online = true;

@@ -18,6 +18,7 @@ namespace {
 using Form = RunSetting::Form;
 using Defect = std::optional<std::string>;
 
+constexpr std::int64_t kMostDdlWorkers = 64;
 constexpr std::int64_t kMostBatchRows = 10'000'000;
 constexpr std::int64_t kMostPasses = 256;
 constexpr std::int64_t kMostQuarantined = 1'000'000;
@@ -150,6 +151,9 @@ std::vector<RunSetting> all_settings() {
   std::vector<RunSetting> settings;
   settings.push_back(
       integer("workers", &RunOptions::workers, 1, kMostWorkers, "writer connections"));
+  settings.push_back(integer("ddl_workers", &RunOptions::ddl_workers, 1, kMostDdlWorkers,
+                             "tables whose index builds and validations run side by side; unless "
+                             "told, half of this machine's cores"));
   settings.push_back(choice<MethodChoice>("method", &RunOptions::method,
                                           {{"auto", MethodChoice::kAuto},
                                            {"copy", MethodChoice::kCopy},
@@ -202,9 +206,9 @@ std::vector<RunSetting> all_settings() {
   return settings;
 }
 
-constexpr std::array<std::string_view, 8> kLive{"workers",         "batch_time",   "batch_rows",
-                                                "lock_timeout",    "max_wal_rate", "max_slot_wal",
-                                                "max_replica_lag", "duty_cycle"};
+constexpr std::array<std::string_view, 9> kLive{"workers",      "ddl_workers",     "batch_time",
+                                                "batch_rows",   "lock_timeout",    "max_wal_rate",
+                                                "max_slot_wal", "max_replica_lag", "duty_cycle"};
 
 }  // namespace
 

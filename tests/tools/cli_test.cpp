@@ -97,9 +97,9 @@ TEST_F(CliTest, HelpAndVersionGoToStandardOutput) {
 TEST_F(CliTest, HelpOfRunNamesEveryRunKey) {
   const Outcome help = run({"run", "--help"});
   EXPECT_EQ(help.code, kExitDone);
-  for (const char* flag :
-       {"--config", "--dsn", "--until", "--workers", "--method", "--order", "--online",
-        "--batch-time", "--batch-rows", "--passes", "--lock-timeout", "--on-held-horizon"}) {
+  for (const char* flag : {"--config", "--dsn", "--until", "--workers", "--ddl-workers", "--method",
+                           "--order", "--online", "--batch-time", "--batch-rows", "--passes",
+                           "--lock-timeout", "--on-held-horizon"}) {
     EXPECT_THAT(help.out, HasSubstr(flag));
   }
 }
@@ -118,6 +118,8 @@ TEST_F(CliTest, UsageErrorsAreOneLineAndExitTwo) {
   expect_usage_error({"run", "-c", good, "--workers", "0"}, "--workers");
   expect_usage_error({"run", "-c", good, "--workers", "257"}, "--workers");
   expect_usage_error({"run", "-c", good, "--workers", "many"}, "--workers");
+  expect_usage_error({"run", "-c", good, "--ddl-workers", "0"}, "--ddl-workers");
+  expect_usage_error({"run", "-c", good, "--ddl-workers", "65"}, "--ddl-workers");
   expect_usage_error({"run", "-c", good, "--method", "rewrite"}, "--method");
   expect_usage_error({"run", "-c", good, "--order", "random"}, "--order");
   expect_usage_error({"run", "-c", good, "--online", "maybe"}, "--online");
