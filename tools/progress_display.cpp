@@ -1,5 +1,7 @@
 #include "tools/progress_display.hpp"
 
+#include "engine/throttle/throttle_tracker.hpp"
+
 #include <boost/chrono/duration.hpp>
 #include <boost/thread/lock_types.hpp>
 #include <fmt/format.h>
@@ -12,12 +14,10 @@ namespace {
 constexpr boost::chrono::milliseconds kRefresh{250};
 constexpr double kPlainInterval = 60;
 
-/// What a plain log has a line for whenever it changes; figures do not count.
+/// What a plain log has a line for whenever it changes.
 std::string state_of(const engine::ProgressSnapshot& now) {
-  std::string state =
-      fmt::format("{} {} {}", planner::to_string(now.stage), now.paused, now.throttle);
-  std::erase_if(state, [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
-  return state;
+  return engine::without_figures(
+      fmt::format("{} {} {}", planner::to_string(now.stage), now.paused, now.throttle));
 }
 
 }  // namespace

@@ -3,8 +3,8 @@
 #include "engine/fill_gate.hpp"
 #include "tools/job_figures.hpp"
 #include "tools/number_text.hpp"
-#include "tools/progress_lines.hpp"
 #include "tools/stage_times.hpp"
+#include "tools/text_layout.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -28,41 +28,6 @@ double backfill_percent(const engine::BackfillRecord& backfill, const engine::St
   return rows <= backfill.estimated_rows ? percent_of(rows, backfill.estimated_rows)
                                          : percent_of(static_cast<double>(backfill.ranges_done),
                                                       static_cast<double>(backfill.ranges));
-}
-
-/// Fits the terminals that people have, and the tickets that they copy it into.
-constexpr std::size_t kWidth = 80;
-
-/// Rows of cells as columns, the first row being their heads: the first `words` columns
-/// left-aligned, the figures behind them right-aligned. The first is cut where a line would
-/// become wider than kWidth.
-std::string columns(std::vector<std::vector<std::string>> rows, std::size_t words) {
-  std::vector<std::size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::size_t line_width = 0;
-  for (const std::size_t width : widths) line_width += width + 2;
-  if (line_width > kWidth) {
-    const std::size_t most =
-        std::max<std::size_t>(widths[0] - std::min(widths[0], line_width - kWidth), 8);
-    widths[0] = std::min(widths[0], most);
-    for (auto& row : rows) {
-      if (row[0].size() > most) row[0] = clip(row[0], static_cast<int>(most) - 2) + "..";
-    }
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      line += i < words ? fmt::format("  {:<{}}", row[i], widths[i])
-                        : fmt::format("  {:>{}}", row[i], widths[i]);
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + "\n";
-  }
-  return text;
 }
 
 std::string stage_table(const JobState& state) {

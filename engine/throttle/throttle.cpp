@@ -62,12 +62,6 @@ std::vector<std::string> written_tables(const planner::Plan& plan) {
   return tables;
 }
 
-/// Figures change at every look; a message is due when the rest of it does.
-std::string without_figures(std::string reason) {
-  std::erase_if(reason, [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
-  return reason;
-}
-
 }  // namespace
 
 ThrottleSignals read_signals(sql::Connection& connection, const std::string& query) {

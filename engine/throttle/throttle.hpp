@@ -15,7 +15,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace pgbackfill::engine {
@@ -51,11 +50,8 @@ class Throttle {
    public:
     Turn() = default;  ///< none: a stop came first
     explicit Turn(Throttle& throttle) : throttle_(&throttle) {}
-    Turn(Turn&& other) noexcept : throttle_(std::exchange(other.throttle_, nullptr)) {}
-    Turn& operator=(Turn&& other) noexcept {
-      std::swap(throttle_, other.throttle_);
-      return *this;
-    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
     ~Turn() { end(); }
     explicit operator bool() const { return throttle_ != nullptr; }
     void end();

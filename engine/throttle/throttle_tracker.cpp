@@ -208,6 +208,11 @@ std::chrono::microseconds pause_after(std::chrono::microseconds batch, double du
       static_cast<std::int64_t>(static_cast<double>(batch.count()) * pauses));
 }
 
+std::string without_figures(std::string reason) {
+  std::erase_if(reason, [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
+  return reason;
+}
+
 int writers_at_once(int workers, double duty_cycle) {
   if (duty_cycle <= 0 || duty_cycle >= 1) return workers;
   return static_cast<int>(std::ceil(workers * duty_cycle));

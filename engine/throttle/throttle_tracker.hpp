@@ -94,6 +94,9 @@ class ThrottleTracker {
 std::chrono::microseconds pause_after(std::chrono::microseconds batch, double duty_cycle,
                                       const ThrottleState& state);
 
+/// Figures change at every look; a message is due when the rest of it does.
+std::string without_figures(std::string reason);
+
 /// How many of `workers` write on average under a duty cycle, rounded up.
 int writers_at_once(int workers, double duty_cycle);
 
