@@ -25,8 +25,9 @@ bool reaches_the_end(const EngineOptions& options) {
 
 /// Everything up to the job's first step; begun anew when the link is lost meanwhile.
 std::optional<OpenJob> open_patiently(const planner::JobSpec& spec, sql::Connection& connection,
-                                      CoordinatorSeat& seat, ProgressBoard& board,
-                                      const StopSignal& stop, const LogSink& log) {
+                                      CoordinatorSeat& seat, const EngineOptions& options,
+                                      ProgressBoard& board, const StopSignal& stop,
+                                      const LogSink& log) {
   std::string backup;
   for (int reconnects = 0;; ++reconnects) {
     try {
@@ -35,7 +36,7 @@ std::optional<OpenJob> open_patiently(const planner::JobSpec& spec, sql::Connect
       auto job = open_job(spec, connection, backup, stop, log);
       if (job) {
         Ledger ledger(connection);
-        show_where_we_are(*job, ledger, board);
+        show_where_we_are(*job, ledger, options, board);
         note(connection, job->job_id, "info", job->resumed ? "resumed" : "started");
       }
       return job;
@@ -125,7 +126,7 @@ RunReport run_job(const planner::JobSpec& spec, const EngineOptions& options, Pr
   seated.control = std::make_shared<RunControl>(options.run);
   std::optional<OpenJob> job;
   try {
-    job = open_patiently(effective, connection, *seat, board, stop, log);
+    job = open_patiently(effective, connection, *seat, options, board, stop, log);
   } catch (const StoppedEarly&) {
     report.outcome = RunOutcome::kStopped;
     return report;

@@ -61,7 +61,7 @@ class Helper {
         if (CoordinatorSeat::is_free(connection_)) return false;
       }
       Ledger ledger(connection_);
-      show_where_we_are(job_, ledger, board_);
+      show_where_we_are(job_, ledger, options_, board_);
       board_.stage(planner::Stage::kBackfill);
       options_.process = processes.enter("helper", options_.lease);
       return true;

@@ -23,10 +23,6 @@ bool joins(Stage stage) {
   return stage == Stage::kExpand || stage == Stage::kEnforce || stage == Stage::kForeignKey;
 }
 
-std::string title_of(const Step& step) {
-  return step.table.empty() ? step.title : step.table + ": " + step.title;
-}
-
 bool is_long(Stage stage) {
   return stage == Stage::kEnforce || stage == Stage::kForeignKey || stage == Stage::kIndex;
 }

@@ -4,6 +4,7 @@
 #include "engine/opening.hpp"
 #include "engine/sync_point.hpp"
 #include "planner/file/migration_file.hpp"
+#include "planner/plan/outlook.hpp"
 #include "planner/preflight/user_triggers.hpp"
 #include "sql/catalog.hpp"
 
@@ -131,9 +132,12 @@ OpenJob open_started_job(const planner::JobSpec& spec, sql::Connection& connecti
   return joined;
 }
 
-void show_where_we_are(const OpenJob& job, Ledger& ledger, ProgressBoard& board) {
-  int done = 0;
-  for (const StepRecord& step : ledger.steps(job.job_id)) done += step.state == "done" ? 1 : 0;
+void show_where_we_are(const OpenJob& job, Ledger& ledger, const EngineOptions& options,
+                       ProgressBoard& board) {
+  std::set<std::string> done;
+  for (const StepRecord& step : ledger.steps(job.job_id)) {
+    if (step.state == "done") done.insert(step.step_id);
+  }
   std::int64_t rows = 0;
   for (const BackfillRecord& backfill : ledger.backfills(job.job_id)) rows += backfill.rows;
   double estimated = 0;
@@ -142,7 +146,15 @@ void show_where_we_are(const OpenJob& job, Ledger& ledger, ProgressBoard& board)
       estimated += step.backfill->estimated_rows;
     }
   }
-  board.job(static_cast<int>(job.plan.steps.size()), done, estimated, rows);
+  board.job(static_cast<int>(job.plan.steps.size()), static_cast<int>(done.size()), estimated,
+            rows);
+  std::vector<Forecast::Expected> later;
+  for (const planner::LongStep& step : planner::long_steps(job.plan)) {
+    if (step.step->stage > options.until.value_or(planner::Stage::kFinish)) continue;
+    if (done.contains(step.step->id)) continue;
+    later.push_back({title_of(*step.step), step.step->table, step.step->stage, step.seconds});
+  }
+  board.expect(later, options.run.ddl_workers);
 }
 
 }  // namespace pgbackfill::engine

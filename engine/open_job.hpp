@@ -39,6 +39,7 @@ OpenJob open_started_job(const planner::JobSpec& spec, sql::Connection& connecti
                          const LogSink& log);
 
 /// Tells the board of the job as the ledger has it.
-void show_where_we_are(const OpenJob& job, Ledger& ledger, ProgressBoard& board);
+void show_where_we_are(const OpenJob& job, Ledger& ledger, const EngineOptions& options,
+                       ProgressBoard& board);
 
 }  // namespace pgbackfill::engine

@@ -1,12 +1,23 @@
 #include "engine/progress.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace pgbackfill::engine {
 
+namespace {
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
 ProgressSnapshot ProgressBoard::snapshot() const {
   const MutexLock lock(mutex_);
-  return state_;
+  ProgressSnapshot state = state_;
+  state.later = forecast_.seconds_left(now());
+  return state;
 }
 
 void ProgressBoard::job(int steps, int steps_done, double estimated_rows,
@@ -18,6 +29,11 @@ void ProgressBoard::job(int steps, int steps_done, double estimated_rows,
   state_.rows_before = rows_before;
 }
 
+void ProgressBoard::expect(const std::vector<Forecast::Expected>& steps, int side_by_side) {
+  const MutexLock lock(mutex_);
+  forecast_ = Forecast(steps, side_by_side);
+}
+
 void ProgressBoard::stage(planner::Stage stage) {
   const MutexLock lock(mutex_);
   state_.stage = stage;
@@ -26,6 +42,7 @@ void ProgressBoard::stage(planner::Stage stage) {
 void ProgressBoard::step_started(const std::string& title) {
   const MutexLock lock(mutex_);
   state_.running.push_back(title);
+  forecast_.started(title, now());
 }
 
 void ProgressBoard::step_ended(const std::string& title, bool done) {
@@ -33,6 +50,7 @@ void ProgressBoard::step_ended(const std::string& title, bool done) {
   const auto found = std::find(state_.running.begin(), state_.running.end(), title);
   if (found != state_.running.end()) state_.running.erase(found);
   if (done) ++state_.steps_done;
+  forecast_.ended(title, done, now());
 }
 
 void ProgressBoard::paused(const std::string& by) {
@@ -48,6 +66,13 @@ void ProgressBoard::throttle(const std::string& reason) {
 void ProgressBoard::throttled(double seconds) {
   const MutexLock lock(mutex_);
   state_.throttled = std::max(state_.throttled, seconds);
+}
+
+void ProgressBoard::server(std::int64_t wal, std::vector<BuildProgress> builds) {
+  const MutexLock lock(mutex_);
+  state_.wal = wal;
+  forecast_.builds(builds);
+  state_.builds = std::move(builds);
 }
 
 TableProgress* ProgressBoard::find(std::string_view step_id) {
@@ -71,10 +96,15 @@ void ProgressBoard::round_started(std::string_view step_id, int round, std::int6
   }
 }
 
-void ProgressBoard::batch(std::string_view step_id, std::int64_t rows) {
+void ProgressBoard::batch(std::string_view step_id, std::int64_t rows,
+                          std::optional<std::int64_t> hot) {
   const MutexLock lock(mutex_);
   state_.rows += rows;
   ++state_.batches;
+  if (hot) {
+    state_.hot += *hot;
+    state_.hot_of += rows;
+  }
   if (TableProgress* table = find(step_id)) table->rows += rows;
 }
 

@@ -37,11 +37,11 @@ ProgressDisplay::~ProgressDisplay() {
 
 void ProgressDisplay::loop() {
   boost::unique_lock<engine::Mutex> lock(mutex_);
-  while (!wake_.wait_for(lock, kRefresh, [this] { return ending_; })) {
+  do {
     lock.unlock();
     refresh();
     lock.lock();
-  }
+  } while (!wake_.wait_for(lock, kRefresh, [this] { return ending_; }));
 }
 
 void ProgressDisplay::refresh() {
@@ -60,6 +60,8 @@ void ProgressDisplay::refresh() {
     view.mean_rate = static_cast<double>(view.snapshot.rows - first_rows_->second) /
                      (written - first_rows_->first);
   }
+  if (view.snapshot.wal) wal_rate_.add(view.elapsed, *view.snapshot.wal);
+  view.wal_rate = wal_rate_.per_second();
   std::map<std::string, RateWindow> rates;
   for (const engine::TableProgress& table : view.snapshot.tables) {
     RateWindow& rate =

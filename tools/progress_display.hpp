@@ -37,6 +37,7 @@ class ProgressDisplay {
 
   // The display thread's own.
   RateWindow total_rate_;
+  RateWindow wal_rate_;
   std::map<std::string, RateWindow> table_rates_;
   std::optional<std::pair<double, std::int64_t>> first_rows_;  ///< seconds and rows at the first
   std::string shown_state_;

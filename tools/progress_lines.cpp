@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
+#include <utility>
 
 namespace pgbackfill::tools {
 namespace {
@@ -63,9 +65,15 @@ double table_percent(const engine::TableProgress& table) {
                               static_cast<double>(table.ranges));
 }
 
+/// nullopt where nothing tells.
+std::optional<double> seconds_left(double rows, double estimated, double rate) {
+  if (!(rate > 0) || !(estimated > rows)) return std::nullopt;
+  return (estimated - rows) / rate;
+}
+
 std::string eta(double rows, double estimated, double rate) {
-  if (!(rate > 0) || !(estimated > rows)) return {};
-  return "  ETA " + duration_text((estimated - rows) / rate);
+  const auto left = seconds_left(rows, estimated, rate);
+  return left ? "  ETA " + duration_text(*left) : std::string();
 }
 
 std::string table_line(const engine::TableProgress& table, double rate, int name_columns,
@@ -90,9 +98,48 @@ std::string total_text(const ProgressView& view) {
   }
   if (view.rate > 0) text += fmt::format("  {} rows/s", short_count(view.rate));
   if (view.mean_rate > 0) text += fmt::format(" (mean {})", short_count(view.mean_rate));
-  text += eta(done, now.estimated_rows, view.rate);
   if (!now.throttle.empty()) text += fmt::format("  ({})", now.throttle);
   return text;
+}
+
+/// Of the backfill while it lasts, and of all that comes after it, pauses left out.
+std::string eta_text(const ProgressView& view) {
+  const engine::ProgressSnapshot& now = view.snapshot;
+  if (now.stage > planner::Stage::kBackfill) {
+    return now.later > 0 ? "  ETA " + duration_text(now.later) : std::string();
+  }
+  const auto left =
+      seconds_left(static_cast<double>(now.rows + now.rows_before), now.estimated_rows, view.rate);
+  if (!left) return {};
+  std::string text = "  ETA " + duration_text(*left);
+  if (now.later > 0) text += fmt::format(", of all {}", duration_text(*left + now.later));
+  return text;
+}
+
+/// What the server makes of it, and how long it is to take yet; empty where nothing is known.
+std::string pace_text(const ProgressView& view) {
+  const engine::ProgressSnapshot& now = view.snapshot;
+  std::string text;
+  if (now.stage == planner::Stage::kBackfill && now.hot_of > 0) {
+    text += fmt::format("  HOT {:.1f}%",
+                        percent_of(static_cast<double>(now.hot), static_cast<double>(now.hot_of)));
+  }
+  if (view.wal_rate >= 1) {
+    text += fmt::format("  WAL {}/s", bytes_text(static_cast<std::int64_t>(view.wal_rate)));
+  }
+  return text + eta_text(view);
+}
+
+/// The titles of the steps under way, with how far the server says that an index is.
+std::vector<std::string> running_lines(const engine::ProgressSnapshot& now) {
+  std::vector<std::string> lines;
+  for (const std::string& title : now.running) {
+    lines.push_back("  " + title);
+    if (const engine::BuildProgress* build = engine::build_of(now.builds, title)) {
+      lines.back() += fmt::format("  {:.0f}%, {}", build->share * 100, build->phase);
+    }
+  }
+  return lines;
 }
 
 std::string headline(const ProgressView& view) {
@@ -175,14 +222,15 @@ std::vector<std::string> progress_block(const ProgressView& view, int width, int
   const std::size_t most = static_cast<std::size_t>(std::max(height - 1, 1));
   std::vector<std::string> lines{
       fmt::format("{}  {}", headline(view), duration_text(view.elapsed))};
-  std::vector<std::string> running;
-  for (const std::string& title : view.snapshot.running) running.push_back("  " + title);
-  const std::size_t reserved = has_rows(view) ? 2 : 1;
-  std::size_t room = most > reserved ? most - reserved : 0;
-  add_some(lines, running, std::min<std::size_t>(room, 6), "under way");
-  room = most > lines.size() + reserved - 1 ? most - lines.size() - (reserved - 1) : 0;
-  add_some(lines, table_lines(view, width), std::min<std::size_t>(room, 14), "tables");
-  if (has_rows(view) && lines.size() < most) lines.push_back("  total  " + total_text(view));
+  std::vector<std::string> last;
+  if (has_rows(view)) last.push_back("  total  " + total_text(view));
+  if (std::string pace = pace_text(view); !pace.empty()) last.push_back(std::move(pace));
+  const auto room = [&] { return most - std::min(most, lines.size() + last.size()); };
+  add_some(lines, running_lines(view.snapshot), std::min<std::size_t>(room(), 6), "under way");
+  add_some(lines, table_lines(view, width), std::min<std::size_t>(room(), 14), "tables");
+  for (std::string& line : last) {
+    if (lines.size() < most) lines.push_back(std::move(line));
+  }
   for (std::string& line : lines) line = clip(line, std::max(width - 1, 1));
   return lines;
 }
@@ -190,7 +238,7 @@ std::vector<std::string> progress_block(const ProgressView& view, int width, int
 std::string progress_line(const ProgressView& view) {
   std::string line = headline(view);
   if (has_rows(view)) line += "  " + total_text(view);
-  return line;
+  return line + pace_text(view);
 }
 
 }  // namespace pgbackfill::tools

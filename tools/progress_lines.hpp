@@ -30,6 +30,7 @@ struct ProgressView {
   double elapsed = 0;                         ///< seconds of this run
   double rate = 0;                            ///< rows per second over all tables, of late
   double mean_rate = 0;                       ///< the same since the backfill began
+  double wal_rate = 0;                        ///< bytes of WAL per second, of late
   std::map<std::string, double> table_rates;  ///< by step id
 };
 

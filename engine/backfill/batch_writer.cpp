@@ -99,10 +99,10 @@ WriteOutcome BatchWriter::write(const Window& window) {
       if (!turn) return WriteOutcome::kStopped;
       const auto started = Clock::now();
       sync_point(SyncPoint::kBatchBeforeCopy);
-      const auto rows = run(window, pending.front(), {final, final && window.last});
-      if (!rows) return WriteOutcome::kLost;
+      const auto changed = run(window, pending.front(), {final, final && window.last});
+      if (!changed) return WriteOutcome::kLost;
       sync_point(SyncPoint::kBatchCommitted);
-      board_.batch(window.job->step_id, *rows);
+      board_.batch(window.job->step_id, changed->rows, changed->hot);
       const bool waited = failing_since_.has_value();
       const auto took =
           std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started);
@@ -173,8 +173,8 @@ void BatchWriter::prepare_for(const TableJob& job, sql::Connection& connection) 
   prepared_on_ = session_.generation();
 }
 
-std::optional<std::int64_t> BatchWriter::run(const Window& window, const Batch& batch,
-                                             Checkpoint checkpoint) {
+std::optional<BatchWriter::Changed> BatchWriter::run(const Window& window, const Batch& batch,
+                                                     Checkpoint checkpoint) {
   sql::Params ledger{std::to_string(window.range_id),
                      std::to_string(batch.rows.size()),
                      std::nullopt,
@@ -186,9 +186,13 @@ std::optional<std::int64_t> BatchWriter::run(const Window& window, const Batch& 
   }
   sql::Connection& connection = session(*window.job);
   const sql::Result changed = send(connection, window, batch, ledger);
-  if (changed.rows() == 1) return changed.integer(0, 0);
+  if (changed.rows() == 1) {
+    Changed rows{changed.integer(0, 0), std::nullopt};
+    if (!changed.is_null(0, 1)) rows.hot = changed.integer(0, 1);
+    return rows;
+  }
   if (lost(window)) return std::nullopt;
-  return 0;
+  return Changed{};
 }
 
 bool BatchWriter::lost(const Window& window) {

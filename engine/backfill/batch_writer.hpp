@@ -50,8 +50,12 @@ class BatchWriter {
   std::int64_t rows_of_batch(TableJob& job) const;
   sql::Connection& session(const TableJob& job);
   void prepare_for(const TableJob& job, sql::Connection& connection);
-  /// The rows changed; nullopt: the range is lost.
-  std::optional<std::int64_t> run(const Window& window, const Batch& batch, Checkpoint checkpoint);
+  struct Changed {
+    std::int64_t rows = 0;
+    std::optional<std::int64_t> hot;  ///< those that stayed on their page, where it is counted
+  };
+  /// nullopt: the range is lost.
+  std::optional<Changed> run(const Window& window, const Batch& batch, Checkpoint checkpoint);
   /// Whether the range that the server did not write to is lost; else it was done before.
   bool lost(const Window& window);
   sql::Result send(sql::Connection& connection, const Window& window, const Batch& batch,

@@ -108,8 +108,7 @@ StepOutcome DdlRunner::take_back(const planner::Step& step, bool ours) {
   }
   if (ours) {
     for (const planner::Step& part : step.undo) {
-      log_(LogLevel::kInfo,
-           fmt::format("{}{}{}", part.table, part.table.empty() ? "" : ": ", part.title));
+      log_(LogLevel::kInfo, title_of(part));
       const StepOutcome outcome = persist(part, step, [&] { return attempt(part, false); });
       if (outcome != StepOutcome::kDone) return outcome;
     }

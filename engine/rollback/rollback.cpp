@@ -66,10 +66,6 @@ std::vector<Task> tasks_of(const planner::Plan& plan, const std::vector<StepReco
   return tasks;
 }
 
-std::string title_of(const Step& step) {
-  return step.table.empty() ? step.title : step.table + ": " + step.title;
-}
-
 void refuse_irreversible(const std::vector<Task>& tasks) {
   std::vector<Finding> findings;
   for (const Task& task : tasks) {

@@ -77,6 +77,13 @@ ThrottleSignals read_signals(sql::Connection& connection, const std::string& que
   signals.slot = row.text(0, 7);
   signals.blocked = static_cast<int>(row.integer(0, 8));
   signals.vacuumed = row.text_array(0, 9);
+  const std::vector<std::string> tables = row.text_array(0, 10);
+  const std::vector<std::string> indexes = row.text_array(0, 11);
+  const std::vector<std::string> phases = row.text_array(0, 12);
+  const std::vector<std::string> shares = row.text_array(0, 13);
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    signals.builds.push_back({tables[i], indexes.at(i), phases.at(i), std::stod(shares.at(i))});
+  }
   if (!query.empty()) ask_query(connection, query, signals);
   return signals;
 }
@@ -213,6 +220,7 @@ void Throttle::look() {
       tracker_.limit_by(control_->settings());
     }
     const ThrottleSignals signals = read(begun);
+    board_.server(signals.wal, signals.builds);
     change(tracker_.observe(signals, Clock::now()), begun);
   } catch (const std::exception& error) {
     lease_.reset();

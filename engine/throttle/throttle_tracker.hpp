@@ -1,5 +1,6 @@
 #pragma once
 
+#include "engine/forecast.hpp"
 #include "planner/job_spec.hpp"
 
 #include <chrono>
@@ -23,6 +24,7 @@ struct ThrottleSignals {
   std::string slot;
   int blocked = 0;                    ///< sessions that wait for a lock of ours
   std::vector<std::string> vacuumed;  ///< tables
+  std::vector<BuildProgress> builds;  ///< indexes that this program builds
   /// Of throttle_query: a number, true as 1; nullopt: not asked.
   std::optional<double> answer;
   std::string defect;  ///< why throttle_query has no answer

@@ -157,7 +157,7 @@ std::string with_ledger(const TableBackfill& table, const std::string& update) {
       "cursor = coalesce($3::text[], r.cursor), state = $4, "
       "lease = clock_timestamp() + $6::integer * interval '1 millisecond' FROM outcome AS o WHERE "
       "r.range_id = $1::bigint "
-      "RETURNING o.rows",
+      "RETURNING o.rows, o.hot",
       hot, update);
 }
 

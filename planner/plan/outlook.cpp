@@ -63,11 +63,15 @@ void count(Work& work, const Step& step) {
   }
 }
 
+double rows_of(const TableBackfill& backfill) {
+  return backfill.blocks == 0 ? 0 : backfill.estimated_rows;
+}
+
 void add_backfill(TableOutlook& table, const TableBackfill& backfill, const SampleRates* sample) {
   table.method = to_string(backfill.method);
   table.reason = method_reason(backfill);
   table.bytes = backfill.blocks * kBlockBytes;
-  table.rows = backfill.blocks == 0 ? 0 : backfill.estimated_rows;
+  table.rows = rows_of(backfill);
   table.written = backfill.method != Method::kCatalog;
   if (!table.written || table.rows <= 0) return;
   const auto heap = static_cast<double>(table.bytes);
@@ -83,15 +87,35 @@ void add_backfill(TableOutlook& table, const TableBackfill& backfill, const Samp
                      table.rows * entries * (small ? kIndexGrowthOfSmall : kIndexGrowth);
 }
 
+double ddl_seconds(double rows, const Work& work) {
+  return rows * (kSecondsPerValidatedRow * work.validations + kSecondsPerIndexedRow * work.builds);
+}
+
 void add_ddl(TableOutlook& table, const Work& work) {
-  table.seconds += table.rows * (kSecondsPerValidatedRow * work.validations +
-                                 kSecondsPerIndexedRow * work.builds);
+  table.seconds += ddl_seconds(table.rows, work);
   const double built = table.rows * kNewIndexEntryBytes * work.builds;
   table.wal_bytes += built;
   table.disk_bytes += built;
 }
 
 }  // namespace
+
+std::vector<LongStep> long_steps(const Plan& plan) {
+  std::map<std::string_view, double> rows;
+  std::vector<LongStep> steps;
+  for (const Step& step : plan.steps) {
+    if (step.backfill) {
+      rows[step.table] = rows_of(*step.backfill);
+      continue;
+    }
+    const auto known = rows.find(step.table);
+    Work work;
+    count(work, step);
+    if (known == rows.end() || work.validations + work.builds == 0) continue;
+    steps.push_back({&step, ddl_seconds(known->second, work)});
+  }
+  return steps;
+}
 
 std::vector<TableOutlook> outlook(const Plan& plan, const Samples& samples) {
   std::map<std::string, std::size_t> places;

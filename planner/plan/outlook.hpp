@@ -33,6 +33,14 @@ struct TableOutlook {
   bool sampled = false;
 };
 
+/// A step behind the backfill that reads a whole table, and how long it is to take by the rule of
+/// thumb.
+struct LongStep {
+  const Step* step = nullptr;  ///< of the plan
+  double seconds = 0;
+};
+std::vector<LongStep> long_steps(const Plan& plan);
+
 /// One for each table that has a step, in the order of the steps. A partition stands for itself;
 /// what is done to its partitioned table is not counted in.
 std::vector<TableOutlook> outlook(const Plan& plan, const Samples& samples);

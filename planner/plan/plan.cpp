@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 
 namespace pgbackfill::planner {
@@ -23,15 +24,11 @@ void analyze(PlanContext& context) {
     std::vector<std::string> names;
   };
   std::vector<Columns> tables;
+  std::map<const sql::Table*, std::size_t> places;
   for (const NewColumn& column : context.new_columns) {
-    const auto found = std::find_if(tables.begin(), tables.end(), [&](const Columns& columns) {
-      return columns.first->table == column.table;
-    });
-    if (found == tables.end()) {
-      tables.push_back({&column, {column.name}});
-    } else {
-      found->names.push_back(column.name);
-    }
+    const auto [place, is_new] = places.emplace(column.table, tables.size());
+    if (is_new) tables.push_back({&column, {}});
+    tables[place->second].names.push_back(column.name);
   }
   for (const Columns& columns : tables) {
     Step step = make_step(Stage::kFinish, columns.first->label, "analyze");
@@ -46,12 +43,12 @@ void analyze(PlanContext& context) {
 /// A rollback cannot put a column back into its place.
 void note_column_order(Plan& plan) {
   std::vector<std::string> tables;
+  std::set<std::string_view> told;
   for (const Step& step : plan.steps) {
     const bool adds = std::any_of(
         step.inverse.begin(), step.inverse.end(),
         [](const std::string& sql) { return sql.find(" ADD COLUMN ") != std::string::npos; });
-    const bool told = std::find(tables.begin(), tables.end(), step.table) != tables.end();
-    if (adds && !told) tables.push_back(step.table);
+    if (adds && told.insert(step.table).second) tables.push_back(step.table);
   }
   if (tables.empty()) return;
   plan.notes.push_back(fmt::format(
@@ -102,6 +99,10 @@ std::string_view to_string(Method method) {
 }
 
 std::string_view to_string(ReadOrder order) { return order == ReadOrder::kBlock ? "block" : "key"; }
+
+std::string title_of(const Step& step) {
+  return step.table.empty() ? step.title : step.table + ": " + step.title;
+}
 
 const Step* Plan::step(std::string_view id) const {
   const auto found =

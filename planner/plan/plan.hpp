@@ -139,6 +139,9 @@ struct Step {
   std::optional<TableBackfill> backfill;
 };
 
+/// With its table, for people.
+std::string title_of(const Step& step);
+
 /// What to look at after the job, per core table. Physical parent names.
 struct TableTarget {
   sql::QualifiedName table;

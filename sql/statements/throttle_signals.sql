@@ -1,7 +1,9 @@
 -- What may call for writing slower, in one row: WAL written so far; physical replicas, those
 -- whose lag cannot be seen, the largest lag in bytes and in seconds and whose they are; the most
 -- WAL that a slot retains and its name; sessions that wait for one of pgbackfill's locks; tables
--- that an autovacuum is on (as far as the role may see).
+-- that an autovacuum is on (as far as the role may see); indexes that pgbackfill builds, with how
+-- much of each is done: scan, sort and load of the build, then scans of index and table where it is
+-- concurrent.
 WITH position AS MATERIALIZED (
   SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
               ELSE pg_current_wal_lsn() END AS lsn
@@ -24,6 +26,25 @@ WITH position AS MATERIALIZED (
    ORDER BY 2 DESC LIMIT 1
 ), waiting AS MATERIALIZED (
   SELECT DISTINCT l.pid FROM pg_locks AS l WHERE NOT l.granted
+), build AS MATERIALIZED (
+  SELECT b.relid::regclass::text AS rel, coalesce(i.relname, '') AS index, b.phase,
+         CASE WHEN b.phase = 'building index: scanning table' THEN 0.5 * s.blocks
+              WHEN b.phase LIKE 'building index: sorting%' THEN 0.5
+              WHEN b.phase LIKE 'building index: loading%' THEN 0.5 + 0.2 * s.tuples
+              WHEN b.phase LIKE 'building index%' THEN 0.7 * greatest(s.blocks, s.tuples)
+              WHEN b.phase = 'waiting for writers before validation' THEN 0.7
+              WHEN b.phase = 'index validation: scanning index' THEN 0.7 + 0.05 * s.blocks
+              WHEN b.phase = 'index validation: sorting tuples' THEN 0.75
+              WHEN b.phase = 'index validation: scanning table' THEN 0.75 + 0.25 * s.blocks
+              WHEN b.phase = 'waiting for old snapshots' THEN 1
+              ELSE 0 END AS share
+    FROM pg_stat_progress_create_index AS b
+    JOIN pg_stat_activity AS a ON a.pid = b.pid AND a.application_name LIKE 'pgbackfill%'
+    LEFT JOIN pg_class AS i ON i.oid = b.index_relid
+   CROSS JOIN LATERAL (
+     SELECT coalesce(b.blocks_done::float8 / nullif(b.blocks_total, 0), 0) AS blocks,
+            coalesce(b.tuples_done::float8 / nullif(b.tuples_total, 0), 0) AS tuples) AS s
+   WHERE b.relid <> 0 AND b.datname = current_database()
 )
 SELECT (SELECT (lsn - '0/0')::bigint FROM position),
        (SELECT count(*) FROM replica),
@@ -40,4 +61,8 @@ SELECT (SELECT (lsn - '0/0')::bigint FROM position),
            AND NOT EXISTS (SELECT FROM pg_stat_activity AS a
                             WHERE a.pid = w.pid AND a.application_name LIKE 'pgbackfill%')),
        ARRAY(SELECT v.relid::regclass::text FROM pg_stat_progress_vacuum AS v
-              WHERE v.relid IS NOT NULL AND v.datname = current_database())
+              WHERE v.relid IS NOT NULL AND v.datname = current_database()),
+       ARRAY(SELECT rel FROM build ORDER BY rel, index),
+       ARRAY(SELECT index::text FROM build ORDER BY rel, index),
+       ARRAY(SELECT phase FROM build ORDER BY rel, index),
+       ARRAY(SELECT share::float8::text FROM build ORDER BY rel, index)

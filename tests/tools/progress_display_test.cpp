@@ -7,7 +7,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <sstream>
+#include <streambuf>
 #include <string>
 
 namespace pgbackfill::tools {
@@ -83,7 +87,20 @@ TEST(ProgressBlockTest, ShowsStageTablesAndTotal) {
       ElementsAre("backfill  12/120 steps  1m15s",
                   "  bookings [######..................]  25.0%  500,000 rows  50.0k/s  ETA 30.0 s",
                   "  leads    [######..................]  25.0%  250 rows  0/s",
-                  "  total  1,234,567 of about 6.2M rows  20.0%  71.2k rows/s  ETA 1m09s"));
+                  "  total  1,234,567 of about 6.2M rows  20.0%  71.2k rows/s", "  ETA 1m09s"));
+}
+
+TEST(ProgressBlockTest, ShowsWhatTheServerMakesOfItAndTheWholeEta) {
+  ProgressView view = backfill_view();
+  view.snapshot.hot = 912;
+  view.snapshot.hot_of = 1000;
+  view.wal_rate = 35.2e6;
+  view.snapshot.later = 60;
+  EXPECT_EQ(progress_block(view, 80, 24).back(),
+            "  HOT 91.2%  WAL 35.2 MB/s  ETA 1m09s, of all 2m09s");
+  view.snapshot.stage = planner::Stage::kForeignKey;
+  view.snapshot.tables.clear();
+  EXPECT_EQ(progress_block(view, 80, 24).back(), "  WAL 35.2 MB/s  ETA 1m00s");
 }
 
 TEST(ProgressBlockTest, ShowsStatementsUnderWay) {
@@ -93,6 +110,10 @@ TEST(ProgressBlockTest, ShowsStatementsUnderWay) {
   view.snapshot.running = {"create index ix_bookings_org_id"};
   EXPECT_THAT(progress_block(view, 80, 24),
               ElementsAre(StartsWith("index  0/3 steps"), "  create index ix_bookings_org_id"));
+  view.snapshot.builds = {{"leads", "ix", "waiting", 0.9},
+                          {"bookings", "ix_bookings_org_id", "index validation", 0.42}};
+  EXPECT_THAT(progress_block(view, 80, 24)[1],
+              "  create index ix_bookings_org_id  42%, index validation");
 }
 
 TEST(ProgressBlockTest, NamesTheSweep) {
@@ -129,9 +150,10 @@ TEST(ProgressBlockTest, NeverWrapsNorScrolls) {
               static_cast<std::size_t>(std::max(height - 1, 1)));
   }
   const auto lines = progress_block(view, 80, 24);
-  EXPECT_THAT(lines.back(), StartsWith("  total"));
+  EXPECT_THAT(lines.back(), StartsWith("  ETA"));
+  EXPECT_THAT(lines[lines.size() - 2], StartsWith("  total"));
   EXPECT_THAT(lines[6], HasSubstr("more under way"));
-  EXPECT_THAT(lines[lines.size() - 2], HasSubstr("more tables"));
+  EXPECT_THAT(lines[lines.size() - 3], HasSubstr("more tables"));
 }
 
 TEST(ClipTest, CutsBetweenCharactersAndCountsWideOnes) {
@@ -165,20 +187,54 @@ TEST(ProgressLineTest, LeavesRowsOutWhereThereAreNone) {
   EXPECT_EQ(progress_line(view), "index  3/7 steps");
 }
 
+/// What one thread writes and another waits for.
+class Written : public std::streambuf {
+ public:
+  std::string text() const {
+    const std::lock_guard lock(mutex_);
+    return text_;
+  }
+  void wait_for(const std::string& part) {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(30),
+                                  [&] { return text_.find(part) != std::string::npos; }))
+        << "no " << part << " in " << text_;
+  }
+
+ private:
+  int_type overflow(int_type c) override {
+    const std::lock_guard lock(mutex_);
+    text_ += traits_type::to_char_type(c);
+    changed_.notify_all();
+    return c;
+  }
+  std::streamsize xsputn(const char* data, std::streamsize size) override {
+    const std::lock_guard lock(mutex_);
+    text_.append(data, static_cast<std::size_t>(size));
+    changed_.notify_all();
+    return size;
+  }
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string text_;
+};
+
 TEST(ProgressDisplayTest, LogsPlainLinesWhereThereIsNoTerminal) {
-  std::ostringstream err;
-  Console console(err);
+  Written err;
+  std::ostream stream(&err);
+  Console console(stream);
   EXPECT_FALSE(console.interactive());
   engine::ProgressBoard board;
   board.job(9, 4, 100, 0);
   board.stage(planner::Stage::kEnforce);
   {
     const ProgressDisplay display(board, console);
-    boost::this_thread::sleep_for(boost::chrono::milliseconds(600));
+    err.wait_for("info: enforce");
     board.stage(planner::Stage::kIndex);
-    boost::this_thread::sleep_for(boost::chrono::milliseconds(600));
+    err.wait_for("info: index");
   }
-  const std::string text = err.str();
+  const std::string text = err.text();
   EXPECT_THAT(text, HasSubstr("info: enforce  4/9 steps\n"));
   EXPECT_THAT(text, HasSubstr("info: index  4/9 steps\n"));
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
@@ -189,10 +245,7 @@ TEST(ProgressDisplayTest, SaysNothingBeforeThereIsAJob) {
   std::ostringstream err;
   Console console(err);
   engine::ProgressBoard board;
-  {
-    const ProgressDisplay display(board, console);
-    boost::this_thread::sleep_for(boost::chrono::milliseconds(400));
-  }
+  { const ProgressDisplay display(board, console); }
   EXPECT_EQ(err.str(), "");
 }
 
