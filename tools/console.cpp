@@ -1,11 +1,14 @@
 #include "tools/console.hpp"
 
+#include "tools/text_layout.hpp"
+
 #include <fmt/chrono.h>
 #include <nlohmann/json.hpp>
 #include <spdlog/details/null_mutex.h>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/base_sink.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdlib>
@@ -17,6 +20,9 @@
 
 namespace pgbackfill::tools {
 namespace {
+
+/// Narrower than this, lines are cut by the terminal rather than by words.
+constexpr std::size_t kNarrowest = 40;
 
 /// Formats a log line and hands it on; locking is the receiver's.
 class CallbackSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
@@ -51,6 +57,12 @@ spdlog::level::level_enum level_of(engine::LogLevel level) {
   return spdlog::level::info;
 }
 
+std::pair<int, int> terminal_size(int file) {
+  winsize size{};
+  if (ioctl(file, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) return {80, 24};
+  return {size.ws_col, size.ws_row};
+}
+
 std::string json_line(engine::LogLevel level, std::string_view message) {
   constexpr std::array<const char*, 3> kLevels{"info", "warning", "error"};
   const auto now =
@@ -77,13 +89,7 @@ Console::Console(std::ostream& err)
 
 Console::~Console() { draw({}); }
 
-std::pair<int, int> Console::size() const {
-  winsize size{};
-  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) {
-    return {80, 24};
-  }
-  return {size.ws_col, size.ws_row};
-}
+std::pair<int, int> Console::size() const { return terminal_size(STDERR_FILENO); }
 
 void Console::write_json() noexcept {
   json_ = true;
@@ -132,6 +138,12 @@ std::string Console::block_text() const {
 
 bool is_terminal(const std::ostream& out) {
   return &out == &std::cout && isatty(STDOUT_FILENO) == 1 && !dumb_terminal();
+}
+
+std::size_t page_width(const std::ostream& out) {
+  if (!is_terminal(out)) return kPageWidth;
+  return std::max<std::size_t>(kNarrowest,
+                               static_cast<std::size_t>(terminal_size(STDOUT_FILENO).first));
 }
 
 }  // namespace pgbackfill::tools

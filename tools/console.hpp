@@ -59,4 +59,7 @@ class Console {
 /// Whether standard output is a terminal that `out` writes to.
 bool is_terminal(const std::ostream& out);
 
+/// How wide a page for `out` may be: as wide as its terminal, else as fits into a ticket.
+std::size_t page_width(const std::ostream& out);
+
 }  // namespace pgbackfill::tools

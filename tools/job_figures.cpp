@@ -15,6 +15,16 @@ const engine::StepRecord* find_step(const JobState& state, std::string_view step
   return found == state.steps.end() ? nullptr : &*found;
 }
 
+bool step_done(const engine::StepRecord* step) { return step != nullptr && step->state == "done"; }
+
+double backfill_percent(const engine::BackfillRecord& backfill, const engine::StepRecord* step) {
+  if (step_done(step)) return 100;
+  const auto rows = static_cast<double>(backfill.rows);
+  return rows <= backfill.estimated_rows ? percent_of(rows, backfill.estimated_rows)
+                                         : percent_of(static_cast<double>(backfill.ranges_done),
+                                                      static_cast<double>(backfill.ranges));
+}
+
 std::int64_t wal_of(const JobState& state, planner::Stage stage) {
   const auto found = std::find_if(
       state.stage_wal.begin(), state.stage_wal.end(),

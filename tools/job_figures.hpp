@@ -13,6 +13,12 @@ namespace pgbackfill::tools {
 /// Null where the job has no such step.
 const engine::StepRecord* find_step(const JobState& state, std::string_view step_id);
 
+/// False for none.
+bool step_done(const engine::StepRecord* step);
+
+/// How much of a backfill is done; `step` is its own.
+double backfill_percent(const engine::BackfillRecord& backfill, const engine::StepRecord* step);
+
 /// Bytes of WAL of a stage, 0 where none were counted.
 std::int64_t wal_of(const JobState& state, planner::Stage stage);
 

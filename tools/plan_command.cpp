@@ -61,8 +61,9 @@ std::string json_text(const NewPlan& made, const planner::Samples& samples,
 }
 
 /// Throws UsageError where a --table names none of the plan's.
-std::string page_text(const CommandLine& line, const NewPlan& made, planner::Samples samples) {
-  const PlanPage page{made.plan, made.findings, std::move(samples), line.verbose};
+std::string page_text(const CommandLine& line, const NewPlan& made, planner::Samples samples,
+                      std::size_t width) {
+  const PlanPage page{made.plan, made.findings, std::move(samples), line.verbose, width};
   if (line.tables.empty()) return plan_page(page);
   const std::vector<std::string> known = plan_tables(made.plan);
   for (const std::string& table : line.tables) {
@@ -102,7 +103,7 @@ int plan_command(const CommandLine& line, CommandContext& context) {
   } else if (line.format == "sql") {
     text = planner::to_sql(made.plan);
   } else {
-    text = page_text(line, made, std::move(samples));
+    text = page_text(line, made, std::move(samples), page_width(context.out));
   }
   if (backup != nullptr && line.format != "json") text = with_backup(*backup, line.format, text);
   context.out << text;

@@ -20,7 +20,8 @@ using planner::TableOutlook;
 
 /// A plan of so few steps is read faster than what would be said about it.
 constexpr std::size_t kShortPlan = 40;
-constexpr std::size_t kNameWidth = 28;
+/// Columns of a table's line beside its name.
+constexpr std::size_t kFigureWidth = 52;
 
 std::string count_of(std::size_t count, std::string_view one, std::string_view many) {
   return fmt::format("{} {}", grouped(static_cast<std::int64_t>(count)), count == 1 ? one : many);
@@ -74,10 +75,10 @@ struct Sorted {
   }
 };
 
-std::string table_lines(const Sorted& sorted) {
+std::string table_lines(const Sorted& sorted, std::size_t page_width) {
   std::size_t width = 5;
   for (const TableOutlook* table : sorted.written) width = std::max(width, table->table.size());
-  width = std::min(width, kNameWidth);
+  width = std::min(width, std::max<std::size_t>(page_width, kPageWidth) - kFigureWidth);
   constexpr std::string_view kLine = "  {:<{}} {:<6} {:>6} {:>5} {:>6} {:>5} {:>5} {:<6} {}\n";
   std::string text = fmt::format(kLine, "table", width, "method", "rows", "size", "time", "WAL",
                                  "+disk", "lock", "why");
@@ -104,22 +105,24 @@ std::string names_of(const std::vector<const TableOutlook*>& tables) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-std::string folded_lines(const Sorted& sorted) {
+std::string folded_lines(const Sorted& sorted, std::size_t width) {
   std::string text;
   if (!sorted.by_catalog.empty()) {
     Totals totals;
     for (const TableOutlook* table : sorted.by_catalog) totals.add(*table);
-    text += wrapped("  ", fmt::format("by the catalog alone, no row written ({}, {}): {}",
-                                      count_of(totals.tables, "table", "tables"), totals.costs(),
-                                      names_of(sorted.by_catalog)));
+    text += wrapped("  ",
+                    fmt::format("by the catalog alone, no row written ({}, {}): {}",
+                                count_of(totals.tables, "table", "tables"), totals.costs(),
+                                names_of(sorted.by_catalog)),
+                    width);
   }
   if (!sorted.others.empty()) {
-    text += wrapped("  ", "without a column to fill: " + names_of(sorted.others));
+    text += wrapped("  ", "without a column to fill: " + names_of(sorted.others), width);
   }
   return text;
 }
 
-std::string lock_lines(const std::vector<TableOutlook>& tables) {
+std::string lock_lines(const std::vector<TableOutlook>& tables, std::size_t width) {
   std::set<LockClass> locks;
   for (const TableOutlook& table : tables) locks.insert(table.lock);
   std::string text;
@@ -131,7 +134,8 @@ std::string lock_lines(const std::vector<TableOutlook>& tables) {
     const bool notable = *lock > LockClass::kMoment;
     text += wrapped(fmt::format("  lock {:<6} ", to_string(*lock)),
                     fmt::format("{}: {}", describe(*lock),
-                                notable ? names_of(met) : count_of(met.size(), "table", "tables")));
+                                notable ? names_of(met) : count_of(met.size(), "table", "tables")),
+                    width);
   }
   return text;
 }
@@ -144,26 +148,26 @@ std::string basis(const std::vector<TableOutlook>& tables) {
                                     count_of(static_cast<std::size_t>(sampled), "table", "tables"));
 }
 
-std::string tables_section(const std::vector<TableOutlook>& tables) {
+std::string tables_section(const std::vector<TableOutlook>& tables, std::size_t width) {
   if (tables.empty()) return {};
   const Sorted sorted(tables);
   std::string text = fmt::format("\ntables ({})\n", basis(tables));
-  if (!sorted.written.empty()) text += table_lines(sorted);
-  text += folded_lines(sorted);
+  if (!sorted.written.empty()) text += table_lines(sorted, width);
+  text += folded_lines(sorted, width);
   for (std::size_t i = 0; i < sorted.reasons.size(); ++i) {
     text += wrapped(fmt::format("  [{}] ", i + 1),
-                    sorted.reasons[i].empty() ? "the plan does not say" : sorted.reasons[i]);
+                    sorted.reasons[i].empty() ? "the plan does not say" : sorted.reasons[i], width);
   }
-  return text + lock_lines(tables);
+  return text + lock_lines(tables, width);
 }
 
-std::string findings_section(const std::vector<planner::Finding>& findings) {
+std::string findings_section(const std::vector<planner::Finding>& findings, std::size_t width) {
   std::string text = "\nfindings\n";
   if (findings.empty()) return text + "  none\n";
   for (const planner::Finding& finding : findings) {
     const std::string said = finding.to_string();
     const std::size_t end = std::min(said.find('\n'), said.size());
-    text += wrapped("  warning: ", said.substr(0, end));
+    text += wrapped("  warning: ", said.substr(0, end), width);
     // Statements are copied: not to be broken.
     if (end < said.size()) text += said.substr(end + 1) + "\n";
   }
@@ -179,24 +183,23 @@ constexpr std::array<std::string_view, planner::kStageCount> kStageWork{
     "indexes",
     "cutover of enums, old columns and types go, statistics"};
 
-std::string stages_section(const Plan& plan) {
+std::string stages_section(const Plan& plan, std::size_t width) {
   std::array<std::size_t, planner::kStageCount> counts{};
   for (const Step& step : plan.steps) ++counts.at(static_cast<std::size_t>(step.stage));
   std::string text = "\nstages\n";
   for (std::size_t i = 0; i < counts.size(); ++i) {
     const std::string head = fmt::format("{} ({})", to_string(static_cast<planner::Stage>(i)),
                                          count_of(counts[i], "step", "steps"));
-    text += wrapped(fmt::format("  {:<24} ", head), kStageWork[i]);
+    text += wrapped(fmt::format("  {:<24} ", head), kStageWork[i], width);
   }
   return text;
 }
 
-std::string irreversible_section(const Plan& plan) {
+std::string irreversible_section(const Plan& plan, std::size_t width) {
   std::string text;
   for (const Step& step : plan.steps) {
     if (step.irreversible.empty()) continue;
-    text += fmt::format("  {}{}{}: {}\n", step.table, step.table.empty() ? "" : ": ", step.title,
-                        step.irreversible);
+    text += wrapped("  ", title_of(step) + ": " + step.irreversible, width);
   }
   if (text.empty()) return "\nrollback\n  every step can be taken back\n";
   return "\ncannot be taken back\n" + text;
@@ -221,11 +224,12 @@ std::string head(const Plan& plan, const std::vector<TableOutlook>& tables) {
 
 std::string plan_page(const PlanPage& page) {
   const std::vector<TableOutlook> tables = planner::outlook(page.plan, page.samples);
-  std::string text = head(page.plan, tables) + tables_section(tables) +
-                     findings_section(page.findings) + stages_section(page.plan) +
-                     irreversible_section(page.plan);
+  std::string text = head(page.plan, tables) + tables_section(tables, page.width) +
+                     findings_section(page.findings, page.width) +
+                     stages_section(page.plan, page.width) +
+                     irreversible_section(page.plan, page.width);
   if (!page.plan.notes.empty()) text += "\nnotes\n";
-  for (const std::string& note : page.plan.notes) text += fmt::format("  {}\n", note);
+  for (const std::string& note : page.plan.notes) text += wrapped("  ", note, page.width);
   if (page.steps || page.plan.steps.size() <= kShortPlan) {
     return text + "\n" + planner::to_text(page.plan);
   }
@@ -247,7 +251,7 @@ PlanPage narrowed(const PlanPage& page, const std::vector<std::string>& tables, 
   });
   storage.enums.clear();
   std::erase_if(storage.notes, [&](const std::string& note) { return !wanted(note); });
-  PlanPage narrow{storage, page.findings, page.samples, true};
+  PlanPage narrow{storage, page.findings, page.samples, true, page.width};
   std::erase_if(narrow.findings,
                 [&](const planner::Finding& finding) { return !wanted(finding.object); });
   return narrow;

@@ -3,6 +3,7 @@
 #include "planner/plan/outlook.hpp"
 #include "planner/plan/plan.hpp"
 #include "planner/preflight/preflight.hpp"
+#include "tools/text_layout.hpp"
 
 #include <string>
 #include <vector>
@@ -14,10 +15,11 @@ struct PlanPage {
   std::vector<planner::Finding> findings;  ///< none of them refuses
   planner::Samples samples;                ///< empty: rules of thumb
   bool steps = false;                      ///< with every step
+  std::size_t width = kPageWidth;          ///< columns
 };
 
-/// What an operator reads before a run, in 80 columns: a line per table, findings, stages, what
-/// cannot be taken back. A short plan shows its steps in any case.
+/// What an operator reads before a run: a line per table, findings, stages, what cannot be taken
+/// back. A short plan shows its steps in any case.
 std::string plan_page(const PlanPage& page);
 
 /// The plan and its findings as far as they concern these tables (labels, each one of

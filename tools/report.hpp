@@ -5,6 +5,7 @@
 #include "engine/ledger/control_ledger.hpp"
 #include "engine/ledger/ledger.hpp"
 #include "engine/ledger/process_ledger.hpp"
+#include "tools/text_layout.hpp"
 
 #include <optional>
 #include <string>
@@ -31,7 +32,7 @@ struct JobState {
 std::optional<JobState> read_job_state(sql::Connection& connection);
 
 /// `status` for people; without a job it says that there is none.
-std::string status_text(const std::optional<JobState>& state);
+std::string status_text(const std::optional<JobState>& state, std::size_t width = kPageWidth);
 
 /// {"ledger", "job": {"id", "state" (running, finished or rolling back), "fingerprint", "created",
 ///  "finished", "backup", "throttle", "rollback_to" (null unless rolling back to a stage)},
@@ -52,6 +53,7 @@ std::string status_text(const std::optional<JobState>& state);
 std::string status_json(const std::optional<JobState>& state, int indent = 2);
 
 /// After a run: rows, batches, HOT, WAL, growth and time per table, time and WAL per stage, totals.
-std::string run_summary(const JobState& state, const engine::RunReport& report);
+std::string run_summary(const JobState& state, const engine::RunReport& report,
+                        std::size_t width = kPageWidth);
 
 }  // namespace pgbackfill::tools

@@ -118,7 +118,7 @@ int run_command(const CommandLine& line, CommandContext& context) try {
     return kExitDone;
   }
   const std::optional<JobState> state = state_after_run(context.dsn, spec, context.console);
-  if (state) context.out << run_summary(*state, report);
+  if (state) context.out << run_summary(*state, report, page_width(context.out));
   if (state && report.finished) {
     const std::string handover = handover_text(planner::plan_from_json(state->job.plan), spec);
     if (!handover.empty()) context.out << "\n" << handover << "\n";

@@ -14,8 +14,9 @@ namespace {
 
 constexpr std::chrono::seconds kWatchInterval{1};
 
-std::string render(const std::optional<JobState>& state, const CommandLine& line) {
-  if (line.format == "text") return status_text(state);
+std::string render(const std::optional<JobState>& state, const CommandLine& line,
+                   const std::ostream& out) {
+  if (line.format == "text") return status_text(state, page_width(out));
   // Watched, each state is one line of its own for whoever reads along.
   return status_json(state, line.watch ? -1 : 2);
 }
@@ -34,7 +35,7 @@ void watch(const CommandLine& line, CommandContext& context, sql::Connection& co
       context.out << '\n';
     }
     first = false;
-    context.out << render(state, line) << std::flush;
+    context.out << render(state, line, context.out) << std::flush;
     // A job that was there and is not has been rolled back.
     if (state ? state->job.state == "finished" : seen) return;
     seen = state.has_value();
@@ -51,7 +52,7 @@ int status_command(const CommandLine& line, CommandContext& context) {
   if (line.watch) {
     watch(line, context, connection);
   } else {
-    context.out << render(read_job_state(connection), line);
+    context.out << render(read_job_state(connection), line, context.out);
   }
   return kExitDone;
 }

@@ -1,5 +1,6 @@
 #include "tools/verify_report.hpp"
 
+#include "tools/markup.hpp"
 #include "tools/number_text.hpp"
 #include "tools/text_layout.hpp"
 
@@ -133,30 +134,6 @@ std::string unnamed_text(const engine::VerifyReport& report) {
   return text.empty() ? text : "\nin the database, not in the file\n" + text;
 }
 
-std::string xml_escaped(std::string_view text, bool keep_lines = false) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        // XML 1.0 has no way to write most control characters.
-        escaped += static_cast<unsigned char>(c) < 0x20 && !(keep_lines && c == '\n') ? ' ' : c;
-    }
-  }
-  return escaped;
-}
-
 }  // namespace
 
 std::string verify_text(const engine::VerifyReport& report) {
@@ -221,27 +198,27 @@ std::string verify_junit(const engine::VerifyReport& report) {
       "skipped=\"{}\">\n",
       report.checks.size(), count_failed(report), count_skipped(report));
   for (const engine::VerifyCheck& check : report.checks) {
-    text += fmt::format("  <testcase classname=\"{}\" name=\"{}\"", xml_escaped(check.object),
-                        xml_escaped(check.name));
+    text += fmt::format("  <testcase classname=\"{}\" name=\"{}\"", escape_markup(check.object),
+                        escape_markup(check.name));
     if (check.passed) {
       text += "/>\n";
       continue;
     }
     const std::string_view result = check.skipped ? "skipped" : "failure";
-    text += fmt::format("><{} message=\"{}\"", result, xml_escaped(check.message));
+    text += fmt::format("><{} message=\"{}\"", result, escape_markup(check.message));
     // The body is text: its line breaks stay.
-    text += check.mend.empty()
-                ? std::string("/>")
-                : fmt::format(">{}</{}>",
-                              xml_escaped(fmt::format("{}", fmt::join(check.mend, "\n")), true),
-                              result);
+    text +=
+        check.mend.empty()
+            ? std::string("/>")
+            : fmt::format(">{}</{}>", escape_markup(fmt::format("{}", fmt::join(check.mend, "\n"))),
+                          result);
     text += "</testcase>\n";
   }
   if (!report.unnamed.empty()) text += "  <system-out>";
   for (const planner::Unnamed& unnamed : report.unnamed) {
-    text +=
-        xml_escaped(fmt::format("{} is not in the file and {}", unnamed.object, unnamed.message)) +
-        "\n";
+    text += escape_markup(
+                fmt::format("{} is not in the file and {}", unnamed.object, unnamed.message)) +
+            "\n";
   }
   if (!report.unnamed.empty()) text += "</system-out>\n";
   return text + "</testsuite>\n";

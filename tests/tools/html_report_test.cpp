@@ -1,3 +1,4 @@
+#include "tools/markup.hpp"
 #include "tools/report_page/chart.hpp"
 #include "tools/report_page/html.hpp"
 #include "tools/report_page/report_page.hpp"
@@ -41,8 +42,9 @@ std::string unbalanced(const std::string& html) {
 }
 
 TEST(HtmlReport, EscapesWhatAPageWouldTakeForMarkup) {
-  EXPECT_EQ(escape_html("<a b=\"c\" d='e'>&\x01"), "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp; ");
-  EXPECT_EQ(escape_html("Größe\n"), "Größe\n");
+  EXPECT_EQ(escape_markup("<a b=\"c\" d='e'>&\x01"),
+            "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp; ");
+  EXPECT_EQ(escape_markup("Größe\n"), "Größe\n");
 }
 
 TEST(HtmlReport, ATableHasEveryCellEscaped) {

@@ -1,5 +1,6 @@
 #include "tools/report_page/chart.hpp"
 
+#include "tools/markup.hpp"
 #include "tools/number_text.hpp"
 #include "tools/report_page/html.hpp"
 
@@ -34,12 +35,12 @@ struct Frame {
 
 std::string open_svg(double height, std::string_view title) {
   return fmt::format("<svg viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\" aria-label=\"{}\">\n", kWidth,
-                     height, escape_html(title));
+                     height, escape_markup(title));
 }
 
 std::string text_at(double x, double y, std::string_view anchor, std::string_view text) {
   return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>\n", x, y, anchor,
-                     escape_html(text));
+                     escape_markup(text));
 }
 
 std::string line_between(double x1, double y1, double x2, double y2, std::string_view kind) {
@@ -113,10 +114,10 @@ std::string steps(const ChartSeries& series, std::size_t number, double most, co
 std::string legend(const Chart& chart) {
   std::string html = html_element("figcaption", chart.title);
   if (chart.series.size() < 2) return html;
-  html = fmt::format("<figcaption>{}:", escape_html(chart.title));
+  html = fmt::format("<figcaption>{}:", escape_markup(chart.title));
   for (std::size_t i = 0; i < chart.series.size(); ++i) {
     html += fmt::format(" <span class=\"k{}\">&#9632;</span> {}", i + 1,
-                        escape_html(chart.series[i].name));
+                        escape_markup(chart.series[i].name));
   }
   return html + "</figcaption>\n";
 }
@@ -158,7 +159,7 @@ std::string timeline_svg(const std::vector<TimelineRow>& rows, const TimeAxis& a
           "<rect class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\">"
           "<title>{}</title></rect>\n",
           row.failed ? "bad" : "bar", left, top + 4, right - left, kRowHeight - 8,
-          escape_html(row.name + ": " + row.note));
+          escape_markup(row.name + ": " + row.note));
     }
     top += kRowHeight;
   }

@@ -1,5 +1,7 @@
 #include "tools/report_page/html.hpp"
 
+#include "tools/markup.hpp"
+
 #include <fmt/format.h>
 
 namespace pgbackfill::tools {
@@ -10,43 +12,15 @@ std::string cells(const std::vector<std::string>& texts, std::string_view elemen
   std::string html = "<tr>";
   for (std::size_t i = 0; i < texts.size(); ++i) {
     html += fmt::format("<{}{}>{}</{}>", element, i < words ? "" : " class=\"n\"",
-                        escape_html(texts[i]), element);
+                        escape_markup(texts[i]), element);
   }
   return html + "</tr>\n";
 }
 
 }  // namespace
 
-std::string escape_html(std::string_view text) {
-  std::string escaped;
-  escaped.reserve(text.size());
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      case '\'':
-        escaped += "&#39;";
-        break;
-      default:
-        // Control characters other than a line's end have no place in HTML.
-        escaped += static_cast<unsigned char>(c) < 0x20 && c != '\n' ? ' ' : c;
-    }
-  }
-  return escaped;
-}
-
 std::string html_element(std::string_view name, std::string_view text) {
-  return fmt::format("<{0}>{1}</{0}>\n", name, escape_html(text));
+  return fmt::format("<{0}>{1}</{0}>\n", name, escape_markup(text));
 }
 
 std::string html_table(const HtmlTable& table) {

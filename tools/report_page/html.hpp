@@ -6,9 +6,6 @@
 
 namespace pgbackfill::tools {
 
-/// As the content of an element or of a quoted attribute, in HTML and in SVG.
-std::string escape_html(std::string_view text);
-
 /// <name>text</name>, the text escaped.
 std::string html_element(std::string_view name, std::string_view text);
 
