@@ -7,12 +7,36 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <set>
 
 namespace pgbackfill::planner {
+namespace {
+
+void find_lookup_keys(Scope& scope) {
+  for (const ValueWork* work : scope.values()) {
+    if (work->source == nullptr || work->source->kind != SourceKind::kLookup ||
+        !work->needs_value) {
+      continue;
+    }
+    const sql::Column* key = work->table->column(work->source->key);
+    const TypeFamily family =
+        key == nullptr ? TypeFamily::kText : type_family(normalise_type(key->type));
+    const std::string type = family == TypeFamily::kInteger ? "bigint"
+                             : family == TypeFamily::kUuid  ? "uuid"
+                                                            : "text";
+    const auto [known, is_new] = scope.lookup_keys.emplace(work->source->lookup, type);
+    if (!is_new && known->second != type) known->second = "text";
+  }
+}
+
+}  // namespace
+
 Scope resolve_scope(const JobSpec& spec, const sql::Catalog& catalog) {
   Scope scope;
   for (const Operation* operation : operations()) operation->resolve(spec, catalog, scope);
+  find_lookup_keys(scope);
+  for (std::size_t i = 0; i < scope.tables.size(); ++i) {
+    scope.places.emplace(scope.tables[i].table->name, i);
+  }
   return scope;
 }
 
@@ -21,6 +45,11 @@ std::vector<const ValueWork*> Scope::values() const {
   for (const ValueWork& work : tables) all.push_back(&work);
   for (const ValueWork& work : columns) all.push_back(&work);
   return all;
+}
+
+const ValueWork* Scope::tenant_column(const sql::QualifiedName& table) const {
+  const auto found = places.find(table);
+  return found == places.end() ? nullptr : &tables[found->second];
 }
 
 void resolve_value(const JobSpec& spec, ValueWork& work) {
@@ -138,20 +167,8 @@ bool mentions_word(std::string_view text, std::string_view word) {
 }
 
 std::string lookup_key_type(const Scope& scope, std::string_view lookup) {
-  std::set<std::string> families;
-  for (const ValueWork* work : scope.values()) {
-    if (work->source == nullptr || work->source->kind != SourceKind::kLookup ||
-        work->source->lookup != lookup || !work->needs_value) {
-      continue;
-    }
-    const sql::Column* key = work->table->column(work->source->key);
-    const TypeFamily family =
-        key == nullptr ? TypeFamily::kText : type_family(normalise_type(key->type));
-    families.insert(family == TypeFamily::kInteger ? "bigint"
-                    : family == TypeFamily::kUuid  ? "uuid"
-                                                   : "text");
-  }
-  return families.size() == 1 ? *families.begin() : "text";
+  const auto found = scope.lookup_keys.find(lookup);
+  return found == scope.lookup_keys.end() ? "text" : found->second;
 }
 
 }  // namespace pgbackfill::planner

@@ -4,6 +4,9 @@
 #include "planner/plan/plan.hpp"
 #include "sql/catalog.hpp"
 
+#include <cstddef>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -52,9 +55,15 @@ struct Scope : TypedLists {
   std::vector<ValueWork> columns;  ///< each [[column]]
   std::vector<std::string> notes;
   sql::QualifiedName references;  ///< empty without [tenant]
+  /// How each lookup's keys are kept in the database: bigint or uuid where every column that uses
+  /// it is of that family, else text.
+  std::map<std::string, std::string, std::less<>> lookup_keys;
+  std::map<sql::QualifiedName, std::size_t> places;  ///< of the first of each name in `tables`
 
   /// Tables, then columns.
   std::vector<const ValueWork*> values() const;
+  /// The tenant column of the table; nullptr where the job gives it none.
+  const ValueWork* tenant_column(const sql::QualifiedName& table) const;
 };
 
 /// Names that the database does not have are left out (check_against_catalog reports them).
@@ -94,8 +103,7 @@ bool mentions_word(std::string_view text, std::string_view word);
 /// What there is to do for a column that gets values, beside what is known of it.
 void resolve_value(const JobSpec& spec, ValueWork& work);
 
-/// How a lookup's keys are kept in the database: bigint or uuid where every column that uses it
-/// is of that family, else text.
+/// See Scope::lookup_keys.
 std::string lookup_key_type(const Scope& scope, std::string_view lookup);
 
 }  // namespace pgbackfill::planner

@@ -90,6 +90,7 @@ void CatalogReader::read_tables() {
     table.blocks = rows.integer(row, 14);
     table.fillfactor = static_cast<int>(rows.integer(row, 15));
     by_oid_.emplace(rows.integer(row, 0), catalog_.tables.size());
+    catalog_.places.emplace(table.name, catalog_.tables.size());
     catalog_.tables.push_back(std::move(table));
   }
 }
@@ -262,6 +263,11 @@ const Index* Table::row_key() const {
 }
 
 const Table* Catalog::table(const QualifiedName& table_name) const {
+  const auto place = places.find(table_name);
+  if (place != places.end() && place->second < tables.size() &&
+      tables[place->second].name == table_name) {
+    return &tables[place->second];
+  }
   const auto found = std::find_if(tables.begin(), tables.end(), [&](const Table& candidate) {
     return candidate.name == table_name;
   });

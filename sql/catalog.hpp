@@ -3,7 +3,9 @@
 #include "sql/connection.hpp"
 #include "sql/identifier.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -133,6 +135,8 @@ struct Catalog {
   std::int64_t shared_buffers = 0;  ///< in blocks
   std::vector<Table> tables;
   std::vector<EnumType> enums;
+  /// Where in `tables` a name is, as it was read; others are searched for.
+  std::map<QualifiedName, std::size_t> places = {};
 
   const Table* table(const QualifiedName& table_name) const;
   const EnumType* enum_type(const QualifiedName& type_name) const;

@@ -21,6 +21,21 @@ Step make_step(Stage stage, std::string_view subject, std::string_view what,
   return step;
 }
 
+const Step* PlanContext::step(std::string_view id) const {
+  // Operations take steps off the end again, to put them elsewhere.
+  if (seen_up_to > plan.steps.size() ||
+      (seen_up_to > 0 && plan.steps[seen_up_to - 1].id != last_seen)) {
+    seen.clear();
+    seen_up_to = 0;
+  }
+  for (; seen_up_to < plan.steps.size(); ++seen_up_to) {
+    last_seen = plan.steps[seen_up_to].id;
+    seen.emplace(last_seen, seen_up_to);
+  }
+  const auto found = seen.find(id);
+  return found == seen.end() ? nullptr : &plan.steps[found->second];
+}
+
 std::string backfill_id(std::string_view label) { return fmt::format("backfill:{}", label); }
 
 std::vector<std::string> backfill_ids(const PlanContext& context, const sql::Table& table) {

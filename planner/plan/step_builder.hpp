@@ -4,6 +4,9 @@
 #include "planner/scope.hpp"
 #include "sql/identifier.hpp"
 
+#include <cstddef>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +29,14 @@ struct PlanContext {
   Plan plan;
   /// Columns that have no statistics of their own until somebody collects them.
   std::vector<NewColumn> new_columns;
+
+  /// The step of the plan as it is by now, or nullptr.
+  const Step* step(std::string_view id) const;
+
+  /// Steps by id, as far as step() has seen them: a plan has many.
+  mutable std::map<std::string, std::size_t, std::less<>> seen = {};
+  mutable std::size_t seen_up_to = 0;
+  mutable std::string last_seen = {};
 };
 
 /// A step with its id, "stage:subject:what[:detail]"; `subject` is a table's label or a type.

@@ -3,7 +3,7 @@
 #include "sql/catalog.hpp"
 #include "sql/identifier.hpp"
 
-#include <algorithm>
+#include <cstddef>
 #include <map>
 #include <set>
 #include <string>
@@ -41,14 +41,14 @@ struct Needs {
   /// `column`: the one that is set where rows are written; empty: one that is not there yet.
   void alter(const sql::Table& table, bool rewritten, const std::string& column = {}) {
     if (rewritten && !column.empty()) written[&table].push_back(column);
-    const auto known = std::find_if(altered.begin(), altered.end(),
-                                    [&](const auto& entry) { return entry.first == &table; });
-    if (known == altered.end()) {
-      altered.emplace_back(&table, rewritten);
-    } else {
-      known->second = known->second || rewritten;
-    }
+    const auto [place, is_new] = places_.emplace(&table, altered.size());
+    if (is_new) altered.emplace_back(&table, false);
+    bool& written_too = altered[place->second].second;
+    written_too = written_too || rewritten;
   }
+
+ private:
+  std::map<const sql::Table*, std::size_t> places_;  ///< in `altered`
 };
 
 }  // namespace pgbackfill::planner

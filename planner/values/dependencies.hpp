@@ -19,15 +19,19 @@ class Dependencies {
   const std::set<std::size_t>& of(std::size_t value) const { return needs_[value]; }
 
   /// 0 for one that needs no other, else one more than the deepest it needs.
-  int level(std::size_t value) const;
+  int level(std::size_t value) const { return levels_[value]; }
 
   /// All of them, each after those it needs; else in the order of the file.
   std::vector<std::size_t> order() const;
 
  private:
+  void need_parents(const JobSpec& spec, const std::vector<const ValueWork*>& values);
+  void need_mentioned(const std::vector<const ValueWork*>& values);
   bool reaches(std::size_t from, std::size_t to) const;
+  void find_level(std::size_t value);
 
   std::vector<std::set<std::size_t>> needs_;
+  std::vector<int> levels_;
 };
 
 }  // namespace pgbackfill::planner

@@ -16,18 +16,15 @@ std::string drop_trigger_id(const ValueWork& work) {
 
 void drop_fill_trigger(PlanContext& context, const ValueWork& work) {
   // The trigger's own step holds its definition; taking this step back sets it up again.
-  for (const Step& expand : context.plan.steps) {
-    if (expand.id != fmt::format("expand:{}:fill-trigger:{}", work.label, work.name)) {
-      continue;
-    }
-    Step step = make_step(Stage::kEnforce, work.label, "drop-fill-trigger", work.name);
-    step.title = fmt::format("drop the trigger that filled {}", work.name);
-    step.sql = expand.inverse;
-    step.inverse = expand.sql;
-    step.probe = probe::no(expand.probe);
-    context.plan.steps.push_back(std::move(step));
-    return;
-  }
+  const Step* expand =
+      context.step(fmt::format("expand:{}:fill-trigger:{}", work.label, work.name));
+  if (expand == nullptr) return;
+  Step step = make_step(Stage::kEnforce, work.label, "drop-fill-trigger", work.name);
+  step.title = fmt::format("drop the trigger that filled {}", work.name);
+  step.sql = expand->inverse;
+  step.inverse = expand->sql;
+  step.probe = probe::no(expand->probe);
+  context.plan.steps.push_back(std::move(step));
 }
 
 /// The column gets the default that it has in the end, in a step of its own.
@@ -100,7 +97,7 @@ std::vector<std::string> settled_by(const PlanContext& context, const Dependenci
   std::vector<std::string> ids;
   const auto all = context.scope.values();
   for (const std::size_t other : dependencies.of(value)) {
-    if (context.plan.step(drop_trigger_id(*all[other])) != nullptr) {
+    if (context.step(drop_trigger_id(*all[other])) != nullptr) {
       ids.push_back(drop_trigger_id(*all[other]));
     }
   }

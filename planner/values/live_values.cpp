@@ -110,7 +110,7 @@ void add_reconcile_steps(PlanContext& context, const ValueWork& work,
   if (work.source == nullptr || work.source->kind == SourceKind::kConstant) return;
   std::vector<Step> steps;
   for (const std::string& id : backfill_ids(context, *work.table)) {
-    const Step* backfill = context.plan.step(id);
+    const Step* backfill = context.step(id);
     if (backfill == nullptr) continue;
     steps.push_back(reconcile_step(context, work, *backfill));
     steps.back().after = after;

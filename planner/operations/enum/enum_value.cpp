@@ -90,7 +90,7 @@ void add_enum_reconcile(PlanContext& context, const EnumWork& work) {
   std::vector<Step> steps;
   for (const EnumColumnWork& column : work.columns) {
     for (const std::string& id : backfill_ids(context, *column.table)) {
-      const Step* backfill = context.plan.step(id);
+      const Step* backfill = context.step(id);
       if (backfill == nullptr) continue;
       const TableBackfill& table = *backfill->backfill;
       const Assignment assignment = shadow_assignment(work, column);

@@ -67,7 +67,7 @@ std::vector<Edge> edges_of(const PreflightContext& context, const ValueWork& wor
                            FutureValues& values, std::vector<std::string>& untold) {
   std::vector<Edge> edges;
   for (const sql::ForeignKey& key : work.table->foreign_keys) {
-    const ValueWork* referenced = values.find(key.referenced);
+    const ValueWork* referenced = context.scope.tenant_column(key.referenced);
     if (referenced == nullptr || !may_differ(context, work, *referenced, key)) continue;
     if (const auto rows = values.rows(*referenced)) {
       edges.push_back({&key, referenced, *rows, fmt::format("r{}", edges.size())});

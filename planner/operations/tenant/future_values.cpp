@@ -26,13 +26,6 @@ std::optional<std::string> FutureValues::rows(const ValueWork& work) {
                      work.table->name.quoted(), value->join);
 }
 
-const ValueWork* FutureValues::find(const sql::QualifiedName& name) const {
-  for (const ValueWork& work : context_.scope.tables) {
-    if (work.table->name == name) return &work;
-  }
-  return nullptr;
-}
-
 std::optional<FutureValues::Value> FutureValues::value_of(const ValueWork& work) {
   if (!work.needs_value) return Value{"", "NULL"};
   if (work.source == nullptr) return std::nullopt;
@@ -81,7 +74,8 @@ std::optional<FutureValues::Value> FutureValues::lookup(const ValueWork& work) {
 }
 
 std::optional<FutureValues::Value> FutureValues::parent(const ValueWork& work) {
-  const ValueWork* above = find(resolve_name(work.source->parent, context_.spec.schema));
+  const ValueWork* above =
+      context_.scope.tenant_column(resolve_name(work.source->parent, context_.spec.schema));
   if (above == nullptr) return std::nullopt;
   const auto key = parent_key(*work.table, work.source->key, *above->table);
   const auto rows_above = rows(*above);

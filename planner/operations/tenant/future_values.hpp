@@ -21,9 +21,6 @@ class FutureValues {
 
   const sql::Params& params() const { return params_; }
 
-  /// The table of the job that has the name, or nullptr.
-  const ValueWork* find(const sql::QualifiedName& name) const;
-
  private:
   struct Value {
     std::string join;

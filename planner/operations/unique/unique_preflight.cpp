@@ -21,7 +21,7 @@ std::string shown_key(const UniqueWork& work) {
 void check_values(PreflightContext& context, const UniqueWork& work, const std::string& group,
                   const std::string& having, const std::string& message) {
   FutureValues values(context);
-  const ValueWork* tenant = values.find(work.table->name);
+  const ValueWork* tenant = context.scope.tenant_column(work.table->name);
   const auto rows = tenant == nullptr ? std::nullopt : values.rows(*tenant);
   if (!rows) {
     context.warn(shown_key(work),
