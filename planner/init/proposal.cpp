@@ -97,9 +97,10 @@ void guess_tenant(const InitRequest& request, const sql::Catalog& catalog, Propo
   }
   if (found.empty() || proposal.key == nullptr) {
     throw InitError(
-        fmt::format("no table of schema \"{}\" looks like the organizations; create it, or name "
-                    "it with --tenant table(column)",
-                    request.schema));
+        fmt::format("no table of schema \"{}\" looks like the organizations: name it with --tenant "
+                    "table(column), or create it, say by CREATE TABLE {} (org_id uuid PRIMARY KEY, "
+                    "name text NOT NULL), and init again",
+                    request.schema, sql::QualifiedName{request.schema, "organizations"}.display()));
   }
 }
 

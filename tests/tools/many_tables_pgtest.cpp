@@ -80,6 +80,28 @@ value = { constant = "00000000-0000-0000-0000-000000000001" }
   std::filesystem::path directory_;
 };
 
+TEST_F(ManyTablesTest, ParentsThatForeignKeysVouchForAreAskedOfTogether) {
+  const auto statements_of_plan = [&](int count) {
+    std::string file = job_over(1);
+    std::ofstream more(file, std::ios::app);
+    sql("CREATE TABLE IF NOT EXISTS child_0 (id integer PRIMARY KEY)");
+    more << "[[table]]\nname = \"child_0\"\n";
+    for (int i = 1; i < count; ++i) {
+      const std::string above = "child_" + std::to_string(i / 2);
+      const std::string name = "child_" + std::to_string(i);
+      sql("CREATE TABLE IF NOT EXISTS " + name +
+          " (id integer PRIMARY KEY, up integer NOT NULL REFERENCES " + above + ")");
+      more << "[[table]]\nname = \"" << name << "\"\nvalue = { parent = \"" << above
+           << "\", via = \"up\" }\n";
+    }
+    more.close();
+    return statements("plan", file);
+  };
+  const std::size_t few = statements_of_plan(3);
+  EXPECT_GT(few, 5U);
+  EXPECT_EQ(statements_of_plan(40), few);
+}
+
 TEST_F(ManyTablesTest, PlanAndStatusAskNoMoreQuestionsOfMoreTables) {
   const std::string few = job_over(5);
   const std::size_t plan_of_few = statements("plan", few);
