@@ -117,7 +117,10 @@ std::string folded_lines(const Sorted& sorted, std::size_t width) {
                     width);
   }
   if (!sorted.others.empty()) {
-    text += wrapped("  ", "without a column to fill: " + names_of(sorted.others), width);
+    text += wrapped("  ",
+                    "no column to fill (a partitioned table's rows are its partitions'): " +
+                        names_of(sorted.others),
+                    width);
   }
   return text;
 }
