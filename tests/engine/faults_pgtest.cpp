@@ -1,6 +1,7 @@
 #include "tests/engine/traffic_fixture.hpp"
 #include "tests/support/fault_proxy.hpp"
 #include "tests/support/run_program.hpp"
+#include "tests/support/standby.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -36,9 +37,10 @@ enum class Fault {
   kHelperPromoted,
   kDeadlock,
   kFullDisk,
+  kReplicaPromoted,
 };
 
-constexpr std::array<const char*, 15> kFaultNames{"kill -9 of pgbackfill",
+constexpr std::array<const char*, 16> kFaultNames{"kill -9 of pgbackfill",
                                                   "SIGTERM to pgbackfill",
                                                   "a backend terminated",
                                                   "server crash and restart",
@@ -52,7 +54,8 @@ constexpr std::array<const char*, 15> kFaultNames{"kill -9 of pgbackfill",
                                                   "kill -9 of a helper",
                                                   "a helper promoted",
                                                   "a deadlock with a client",
-                                                  "a full disk"};
+                                                  "a full disk",
+                                                  "a replica promoted"};
 
 /// Random faults over jobs under load. The seed is printed, and PGBACKFILL_TEST_SEED repeats it.
 class Faults : public TrafficTest {
@@ -375,8 +378,20 @@ value = { parent = "bookings", via = "booking_id" }
         return deadlock(program);
       case Fault::kFullDisk:
         return fill_disk(program);
+      case Fault::kReplicaPromoted:
+        return fail_over();
     }
     return false;
+  }
+
+  /// The server's standby takes its place; what was committed in the last moment is gone.
+  bool fail_over() {
+    if (!standby_) return false;  // one a job
+    standby_->cut_off();
+    rest(300);
+    TempCluster::shared().fail_over_to(standby_->cluster());
+    standby_.reset();
+    return true;
   }
 
   void second_operator(const std::string& until) {
@@ -416,12 +431,16 @@ value = { parent = "bookings", via = "booking_id" }
     }
   }
 
-  void expect_everything_right() {
+  /// The session that a restart has ended is found out; the next is a new one.
+  void reconnect() {
     try {
       sql("SELECT 1");
     } catch (const sql::Error&) {
-      // The session that a crash has ended; the next is a new one.
     }
+  }
+
+  void expect_everything_right() {
+    reconnect();
     EXPECT_EQ(differences(), 0);
     EXPECT_EQ(value("SELECT string_agg(n || ' of ' || rows, ', ') FROM (SELECT count(*) AS n, "
                     "count(DISTINCT id) AS rows FROM written GROUP BY of ORDER BY of) AS t"),
@@ -455,6 +474,7 @@ value = { parent = "bookings", via = "booking_id" }
 
   std::mt19937 random_;
   std::optional<FaultProxy> proxy_;
+  std::optional<Standby> standby_;
   std::filesystem::path file_;
   bool promoted_ = false;  ///< whether the run was a helper at first
   std::string method_;
@@ -473,6 +493,9 @@ TEST_F(Faults, InAnyOrderNothingIsLostDoneTwiceOrWrong) {
   for (; faults > 0 && !HasFatalFailure() && !HasNonfatalFailure(); ++jobs) {
     SCOPED_TRACE(fmt::format("job {} of seed {}", jobs + 1, seed));
     method_ = jobs % 2 == 0 ? "copy" : "auto";
+    standby_.reset();
+    standby_.emplace();
+    reconnect();
     create_job();
     Clients clients(dsn(), 3, true);
     ASSERT_NO_FATAL_FAILURE(run_disturbed("backfill", faults));

@@ -21,6 +21,15 @@ class Standby {
     options.dsn = cluster_->dsn();
     return sql::Connection(options);
   }
+  /// Returns once it receives nothing more: what is committed from then on never comes to it.
+  void cut_off() {
+    auto connection = connect();
+    connection.execute("ALTER SYSTEM SET primary_conninfo = ''");
+    connection.execute("SELECT pg_reload_conf()");
+    while (connection.execute("SELECT count(*) FROM pg_stat_wal_receiver").integer(0, 0) > 0) {
+      boost::this_thread::sleep_for(boost::chrono::milliseconds(2));
+    }
+  }
   /// Returns once it has replayed all that `primary` had written. REQUIRES: nobody writes.
   static void wait_until_replayed(sql::Connection& primary) {
     while (primary

@@ -1,5 +1,7 @@
 #include "tests/support/temp_cluster.hpp"
 
+#include "sql/connection.hpp"
+
 #include <libpq-fe.h>
 
 #include <cerrno>
@@ -165,13 +167,11 @@ void TempCluster::run_initdb(const Settings& settings) {
                                               "--no-sync", "--encoding=UTF8", "--locale=C"},
                                              options);
   if (outcome.exit_code != 0) throw std::runtime_error("initdb failed: " + outcome.err);
-  std::ofstream configuration(data / "postgresql.conf", std::ios::app);
-  configuration << "listen_addresses = ''\n"
-                << "unix_socket_directories = '" << directory_.string() << "'\n"
-                << "fsync = off\nfull_page_writes = off\n"
-                << "shared_buffers = 64MB\nlog_min_messages = warning\n";
-  for (const auto& [name, value] : settings) configuration << name << " = '" << value << "'\n";
-  if (!configuration.flush()) throw std::runtime_error("cannot write postgresql.conf");
+  std::string lines = "listen_addresses = ''\nunix_socket_directories = '" + directory_.string() +
+                      "'\nfsync = off\nfull_page_writes = off\nshared_buffers = 64MB\n"
+                      "log_min_messages = warning\n";
+  for (const auto& [name, value] : settings) lines.append(name + " = '" + value + "'\n");
+  configure(lines);
 }
 
 void TempCluster::copy_data(const TempCluster& primary) {
@@ -182,13 +182,17 @@ void TempCluster::copy_data(const TempCluster& primary) {
       run_program("cp", {"-a", (primary.directory_ / "data").string(), data.string()}, options);
   if (copied.exit_code != 0) throw std::runtime_error("cannot copy the server: " + copied.err);
   std::ofstream(data / "standby.signal").flush();
-  std::ofstream configuration(data / "postgresql.conf", std::ios::app);
-  configuration << "unix_socket_directories = '" << directory_.string() << "'\n"
-                << "primary_conninfo = 'host=" << primary.directory_.string()
-                << " port=5432 user=postgres application_name=standby'\n"
-                // What is not yet replayed may be far behind without a query being cancelled.
-                << "max_standby_streaming_delay = -1\n";
-  if (!configuration.flush()) throw std::runtime_error("cannot write the standby's settings");
+  configure("unix_socket_directories = '" + directory_.string() + "'\nprimary_conninfo = 'host=" +
+            primary.directory_.string() +
+            " port=5432 user=postgres application_name=standby'\n"
+            // What is not yet replayed may be far behind without a query being cancelled.
+            "max_standby_streaming_delay = -1\n");
+}
+
+void TempCluster::configure(const std::string& lines) {
+  std::ofstream configuration(directory_ / "data" / "postgresql.conf", std::ios::app);
+  configuration << lines;
+  if (!configuration.flush()) throw std::runtime_error("cannot write postgresql.conf");
 }
 
 void TempCluster::start() {
@@ -216,6 +220,22 @@ void TempCluster::wait_until_ready() {
 void TempCluster::stop() { stop_with(SIGINT); }
 
 void TempCluster::stop_immediate() { stop_with(SIGQUIT); }
+
+void TempCluster::fail_over_to(TempCluster& standby) {
+  stop_immediate();
+  {
+    sql::ConnectOptions options;
+    options.dsn = standby.dsn();
+    sql::Connection connection(options);
+    connection.execute("SELECT pg_promote()");
+    connection.execute("ALTER SYSTEM RESET ALL");
+  }
+  standby.stop();
+  fs::remove_all(directory_ / "data");
+  fs::rename(standby.directory_ / "data", directory_ / "data");
+  configure("unix_socket_directories = '" + directory_.string() + "'\n");
+  start();
+}
 
 void TempCluster::stop_with(int signal) {
   if (!server_) return;

@@ -37,6 +37,9 @@ class TempCluster {
   void stop();
   /// As a crash: no checkpoint; the next start recovers from the log.
   void stop_immediate();
+  /// A failover behind one address: `standby` is promoted and runs in this one's place from then
+  /// on. What had not come to it is lost. Only its destructor may be called afterwards.
+  void fail_over_to(TempCluster& standby);
 
   std::string dsn(std::string_view database = "postgres", std::string_view user = "postgres") const;
   const std::filesystem::path& directory() const noexcept { return directory_; }
@@ -50,6 +53,7 @@ class TempCluster {
   void start_guardian();
   void run_initdb(const Settings& settings);
   void copy_data(const TempCluster& primary);
+  void configure(const std::string& lines);
   void stop_with(int signal);
   void wait_until_ready();
 
