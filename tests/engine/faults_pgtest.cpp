@@ -431,14 +431,6 @@ value = { parent = "bookings", via = "booking_id" }
     }
   }
 
-  /// The session that a restart has ended is found out; the next is a new one.
-  void reconnect() {
-    try {
-      sql("SELECT 1");
-    } catch (const sql::Error&) {
-    }
-  }
-
   void expect_everything_right() {
     reconnect();
     EXPECT_EQ(differences(), 0);

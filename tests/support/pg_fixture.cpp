@@ -43,6 +43,14 @@ pgbackfill::sql::Connection& PgTest::session() {
   return *session_;
 }
 
+void PgTest::reconnect() {
+  try {
+    sql("SELECT 1");
+  } catch (const ::pgbackfill::sql::Error&) {
+    session_.reset();
+  }
+}
+
 pgbackfill::sql::Result PgTest::sql(std::string_view statements) {
   return session().execute(statements);
 }

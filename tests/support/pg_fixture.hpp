@@ -27,6 +27,8 @@ class PgTest : public ::testing::Test {
   /// The one value that a query gives, as text; "NULL" for NULL.
   std::string value(std::string_view query);
   ::pgbackfill::sql::Connection& session();
+  /// After a restart of the server: finds out that the test's session has ended; the next is new.
+  void reconnect();
 
  private:
   std::string database_;
