@@ -51,6 +51,14 @@ std::optional<OpenJob> open_patiently(const planner::JobSpec& spec, sql::Connect
   }
 }
 
+/// False after a failover to a replica that had not yet received the job.
+bool is_there(sql::Connection& connection, int job_id) {
+  Ledger ledger(connection);
+  if (!ledger.exists()) return false;
+  const auto latest = ledger.latest_job();
+  return latest && latest->job_id == job_id;
+}
+
 /// The process's last word: others need not wait for its leases to run out. Whether it can be said
 /// is of no consequence.
 void sign_off(sql::Connection& connection, int job_id, std::int64_t process) {
@@ -71,7 +79,17 @@ bool run_to_end(const planner::JobSpec& spec, const OpenJob& job, EngineOptions&
   for (int reconnects = 0;; ++reconnects) {
     if (reconnects > 0) connection = connect_patiently(connection.options(), stop, log);
     try {
-      if (reconnects > 0) seat.take(connection);
+      if (reconnects > 0) {
+        seat.take(connection);
+        if (!is_there(connection, job.job_id)) {
+          log(LogLevel::kWarning,
+              fmt::format("job {} is not in the ledger any more: a server that lacks what was "
+                          "committed last has taken the other's place; the next run begins with "
+                          "what is there",
+                          job.job_id));
+          return false;
+        }
+      }
       ProcessLedger processes(connection, job.job_id);
       if (options.process == 0) options.process = processes.enter("coordinator", options.lease);
       processes.coordinate(options.process);

@@ -31,7 +31,7 @@ class Failover : public TrafficTest {
             {"run", "-c", file_.string(), "--dsn", dsn(), "--batch-rows", "50", "--method", "copy"},
             options};
   }
-  /// All that the run does up to `point` for the given time is gone when it goes on.
+  /// All that the run has done by `point` is gone when it goes on.
   void lose_what_is_done_until(const std::string& point) {
     SCOPED_TRACE(point);
     standby_->cut_off();
@@ -41,6 +41,7 @@ class Failover : public TrafficTest {
     program.signal(SIGCONT);
     outcome_ = program.wait();
   }
+  /// The next run ends it, if it has not ended.
   void expect_done() {
     reconnect();
     EXPECT_EQ(differences(), 0);
