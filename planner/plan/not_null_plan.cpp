@@ -1,11 +1,47 @@
-#include "planner/plan/step_builder.hpp"
+#include "planner/plan/not_null.hpp"
+#include "sql/statements.hpp"
 
 #include <fmt/format.h>
+
+#include <optional>
 
 namespace pgbackfill::planner {
 namespace {
 
 using sql::quote_identifier;
+
+std::string alter_column(const std::string& column, std::string_view action) {
+  return fmt::format("ALTER COLUMN {} {}", quote_identifier(column), action);
+}
+
+struct Constraint {
+  std::string name;
+  bool validated = false;
+  bool no_inherit = false;
+  std::optional<std::string> comment;
+};
+
+std::optional<Constraint> read_constraint(sql::Connection& connection,
+                                          const sql::QualifiedName& table,
+                                          const sql::Column& column) {
+  const sql::Result rows =
+      connection.execute(sql::statement("not_null_constraint"), {table.quoted(), column.name});
+  if (rows.rows() == 0) return std::nullopt;
+  return Constraint{std::string(rows.text(0, 0)), rows.boolean(0, 1), rows.boolean(0, 2),
+                    rows.optional_text(0, 3)};
+}
+
+/// Name of the constraint while its column waits for its place, or has given it away.
+std::string waiting(const std::string& column) {
+  return sql::fit_identifier("pgbackfill_not_null_" + column);
+}
+
+std::string add_constraint(const std::string& name, const std::string& column,
+                           const Constraint& like) {
+  return fmt::format("ADD CONSTRAINT {} NOT NULL {}{}{}", quote_identifier(name),
+                     quote_identifier(column), like.no_inherit ? " NO INHERIT" : "",
+                     like.validated ? "" : " NOT VALID");
+}
 
 /// Gives the step its one ALTER TABLE, which also drops the default where there is one: from
 /// then on a row that names no organization fails loudly.
@@ -33,15 +69,13 @@ void finish_alter(Step& step, const NotNullRequest& request, std::string action,
   step.inverse.push_back(alter_table(name, inverse));
 }
 
-void set_not_null_at_once(PlanContext& context, const NotNullRequest& request) {
+void set_not_null_at_once(PlanContext& context, const NotNullRequest& request,
+                          const std::string& action) {
   const auto& name = request.table->name;
-  const std::string column = quote_identifier(request.column);
   Step step = make_step(Stage::kEnforce, request.label, "set-not-null", request.column);
   step.title = fmt::format("set {} not null", request.column);
-  std::string action = fmt::format("ALTER COLUMN {} SET NOT NULL", column);
-  std::string inverse = fmt::format("ALTER COLUMN {} DROP NOT NULL", column);
   step.probe = probe::column_not_null(name, request.column);
-  finish_alter(step, request, std::move(action), std::move(inverse));
+  finish_alter(step, request, action, alter_column(request.column, "DROP NOT NULL"));
   step.sweep = backfill_ids(context, *request.table);
   context.plan.steps.push_back(std::move(step));
 }
@@ -60,16 +94,9 @@ Step add_check(const NotNullRequest& request, const std::string& constraint) {
   return step;
 }
 
-}  // namespace
-
-std::string settled_default(const NotNullRequest& request) {
-  const std::string has = probe::column_has_default(request.table->name, request.column);
-  if (request.default_after.empty()) return probe::no(has);
-  return probe::both(has, probe::no(probe::default_counts(request.table->name, request.column)));
-}
-
-void add_not_null_steps(PlanContext& context, const NotNullRequest& request) {
-  if (!context.spec.run.online) return set_not_null_at_once(context, request);
+/// `action` of ALTER TABLE sets NOT NULL.
+void add_steps(PlanContext& context, const NotNullRequest& request, const std::string& action) {
+  if (!context.spec.run.online) return set_not_null_at_once(context, request, action);
   const auto& name = request.table->name;
   const std::string constraint = sql::fit_identifier("pgbackfill_" + request.column + "_not_null");
   const std::string quoted = quote_identifier(constraint);
@@ -88,9 +115,8 @@ void add_not_null_steps(PlanContext& context, const NotNullRequest& request) {
   // A statement of its own: only a CHECK that was valid before it spares the scan.
   Step set = make_step(Stage::kEnforce, request.label, "set-not-null", request.column);
   set.title = fmt::format("set {} not null", request.column);
-  const std::string column = quote_identifier(request.column);
-  set.sql = {alter_table(name, fmt::format("ALTER COLUMN {} SET NOT NULL", column))};
-  set.inverse = {alter_table(name, fmt::format("ALTER COLUMN {} DROP NOT NULL", column))};
+  set.sql = {alter_table(name, action)};
+  set.inverse = {alter_table(name, alter_column(request.column, "DROP NOT NULL"))};
   set.probe = probe::column_not_null(name, request.column);
   steps.push_back(std::move(set));
 
@@ -100,6 +126,63 @@ void add_not_null_steps(PlanContext& context, const NotNullRequest& request) {
   drop.probe = probe::both(probe::no(probe::constraint_exists(name, constraint, false)),
                            probe::column_not_null(name, request.column));
   steps.push_back(std::move(drop));
+}
+
+}  // namespace
+
+std::string settled_default(const NotNullRequest& request) {
+  const std::string has = probe::column_has_default(request.table->name, request.column);
+  if (request.default_after.empty()) return probe::no(has);
+  return probe::both(has, probe::no(probe::default_counts(request.table->name, request.column)));
+}
+
+void add_not_null_steps(PlanContext& context, const NotNullRequest& request) {
+  add_steps(context, request, alter_column(request.column, "SET NOT NULL"));
+}
+
+void add_not_null_steps_like(PlanContext& context, const NotNullRequest& request,
+                             const sql::Column& column) {
+  const auto constraint = read_constraint(context.connection, request.table->name, column);
+  if (!constraint) return add_not_null_steps(context, request);
+  add_steps(context, request, add_constraint(waiting(request.column), request.column, *constraint));
+}
+
+NotNullHandover hand_over_not_null(const PlanContext& context, const sql::Table& table,
+                                   const sql::Column& column, const std::string& shadow,
+                                   const std::string& old_name, bool keeps_old) {
+  const sql::QualifiedName& name = table.name;
+  const auto alter = [&](const std::string& action) { return alter_table(name, action); };
+  const auto rename = [&](const std::string& from, const std::string& to) {
+    return alter(
+        fmt::format("RENAME CONSTRAINT {} TO {}", quote_identifier(from), quote_identifier(to)));
+  };
+  NotNullHandover handover;
+  const auto constraint = read_constraint(context.connection, name, column);
+  if (!constraint) {
+    if (!column.not_null || keeps_old) return handover;
+    handover.forth = {alter(alter_column(old_name, "DROP NOT NULL"))};
+    handover.back = {alter(alter_column(column.name, "SET NOT NULL"))};
+    return handover;
+  }
+  const std::string add = alter(add_constraint(constraint->name, column.name, *constraint));
+  if (!constraint->validated) {
+    handover.forth = {alter(alter_column(old_name, "DROP NOT NULL")), add};
+    handover.back = {alter(alter_column(shadow, "DROP NOT NULL")), add};
+  } else {
+    handover.forth = {keeps_old ? rename(constraint->name, waiting(old_name))
+                                : alter(alter_column(old_name, "DROP NOT NULL")),
+                      rename(waiting(shadow), constraint->name)};
+    handover.back = {rename(constraint->name, waiting(shadow)),
+                     keeps_old ? rename(waiting(old_name), constraint->name) : add};
+  }
+  if (constraint->comment) {
+    const std::string comment =
+        fmt::format("COMMENT ON CONSTRAINT {} ON {} IS {}", quote_identifier(constraint->name),
+                    name.quoted(), sql::quote_literal(*constraint->comment));
+    handover.forth.push_back(comment);
+    handover.back.push_back(comment);
+  }
+  return handover;
 }
 
 }  // namespace pgbackfill::planner

@@ -22,7 +22,10 @@ SELECT c.oid,
        pg_get_userbyid(c.relowner),
        c.oid IN (SELECT relation FROM row_types_in_use),
        coalesce(am.amname, ''),
-       c.reltuples,
+       -- Before PostgreSQL 14, 0 of no pages is what was never analyzed.
+       CASE WHEN c.reltuples = 0 AND c.relpages = 0
+             AND current_setting('server_version_num')::integer < 140000
+            THEN -1 ELSE c.reltuples END,
        CASE WHEN c.relkind IN ('r', 'm')
             THEN coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int8
             ELSE 0

@@ -122,6 +122,8 @@ WITH RECURSIVE listed AS (
     LEFT JOIN pg_publication_rel pr ON f.classid = 'pg_publication_rel'::regclass AND pr.oid = f.objid
    WHERE pn.nspname IS DISTINCT FROM 'pgbackfill'
      AND (g.tgisinternal OR g.tgparentid <> 0 OR g.tgname ~ '^(zzz_)?pgbackfill_') IS NOT TRUE
+     -- NOT NULL of a column comes with it.
+     AND k.contype IS DISTINCT FROM 'n'
      AND ((ad.adrelid, ad.adnum) IN (SELECT relation, attnum FROM columns) AND a.attgenerated = '')
          IS NOT TRUE
    GROUP BY f.classid, f.objid, f.objsubid, v.oid, p.oid, p.prokind, g.oid, ad.oid, a.attgenerated, pr.oid,

@@ -142,8 +142,10 @@ class EnumCarryAll : public EnumCarry {
         " PRIMARY KEY (id, role));"
         "INSERT INTO members SELECT id, role FROM users;"
         "CREATE STATISTICS together (dependencies) ON role, team FROM users;"
-        "CREATE STATISTICS expression ON (role = 'user'), team FROM users;"
         "COMMENT ON STATISTICS together IS 'of both'");
+    if (session().server_version() >= 140000) {
+      sql("CREATE STATISTICS expression ON (role = 'user'), team FROM users");
+    }
   }
 
   void constraints() {
@@ -220,6 +222,20 @@ class EnumCarryAll : public EnumCarry {
         "CREATE FUNCTION weight(r user_role) RETURNS int LANGUAGE sql IMMUTABLE"
         " AS 'SELECT length(r::text)';"
         "CREATE INDEX by_weight ON users (weight(role))");
+    own_not_nulls();
+  }
+
+  /// From version 18 on NOT NULL is a constraint.
+  void own_not_nulls() {
+    if (session().server_version() < 180000) return;
+    sql("ALTER TABLE users RENAME CONSTRAINT users_role_not_null TO role_there;"
+        "COMMENT ON CONSTRAINT role_there ON users IS 'always';"
+        "ALTER TABLE users ALTER roles DROP NOT NULL, ALTER flag DROP NOT NULL,"
+        " ADD CONSTRAINT roles_there NOT NULL roles NOT VALID,"
+        " ADD CONSTRAINT flag_there NOT NULL flag NO INHERIT NOT VALID,"
+        " ADD CONSTRAINT again_there NOT NULL again;"
+        "COMMENT ON CONSTRAINT roles_there ON users IS 'from now on';"
+        "COMMENT ON CONSTRAINT flag_there ON users IS 'made as well'");
   }
 
   void types() {
@@ -414,6 +430,12 @@ TEST_F(EnumCarry, PlainIndexesComeBackAfterFinish) {
   sql("CREATE UNIQUE INDEX once ON users (role, id) INCLUDE (email) WHERE level >= 0;"
       "COMMENT ON INDEX once IS 'each'; CREATE INDEX by_role ON users (role DESC);"
       "ALTER TABLE users CLUSTER ON by_role");
+  if (session().server_version() >= 180000) {
+    sql("ALTER TABLE users RENAME CONSTRAINT users_role_not_null TO role_there;"
+        "COMMENT ON CONSTRAINT role_there ON users IS 'always';"
+        "ALTER TABLE users ADD next user_role DEFAULT 'user',"
+        " ADD CONSTRAINT next_there NOT NULL next NOT VALID");
+  }
   const auto before = dump();
   const std::string roles = value("SELECT string_agg(role::text, ',' ORDER BY id) FROM users");
   const std::string unmap = std::string(kWorkers) + "unmap = { foreman = \"user\" }\n";

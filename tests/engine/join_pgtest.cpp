@@ -23,7 +23,6 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr int kRows = 4000;
 /// A lease that no test outlives, and one that runs out while a test waits for it.
 constexpr int kLong = 600'000;
 constexpr int kShort = 1000;
@@ -50,10 +49,13 @@ class Join : public JobTest {
         "note text NOT NULL);"
         "INSERT INTO bookings SELECT n, n % 20 + 1, repeat('x', 200) FROM generate_series(1, {}) n;"
         "ANALYZE bookings",
-        kRows));
+        rows()));
     job(kTables);
     file_ = (write_file("unused", "").parent_path() / "job.toml").string();
   }
+
+  /// Enough for several ranges: of blocks, or before version 14 of keys.
+  int rows() { return session().server_version() >= 140000 ? 4000 : 12'000; }
 
   /// `run` by one writer in small batches, as many ranges as that gives.
   Program start(int lease, const std::string& sync_point,
@@ -120,7 +122,7 @@ class Join : public JobTest {
   }
   void expect_each_row_right_and_counted_once() {
     EXPECT_EQ(wrong_rows(), 0);
-    EXPECT_EQ(ledger_rows("backfill:bookings"), kRows);
+    EXPECT_EQ(ledger_rows("backfill:bookings"), rows());
     EXPECT_EQ(undone(), 0);
   }
 
@@ -141,7 +143,7 @@ TEST_F(Join, TwoProcessesShareATable) {
   first->signal(SIGCONT);
   const auto summary = first->wait();
   EXPECT_EQ(summary.exit_code, 0) << summary.err;
-  EXPECT_THAT(summary.out, HasSubstr(fmt::format("job 1: {} rows", "4,000")));
+  EXPECT_THAT(summary.out, HasSubstr(fmt::format("job 1: {},000 rows", rows() / 1000)));
   const auto helped = second->wait();
   EXPECT_EQ(helped.exit_code, 0) << helped.err;
   EXPECT_THAT(helped.out, HasSubstr("the backfill of job 1 is over; this helper wrote"));

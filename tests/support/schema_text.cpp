@@ -75,8 +75,6 @@ UNION ALL SELECT format('column %s.%s %s collation %s notnull %s default %s iden
 UNION ALL SELECT format('constraint %s %s %s valid %s', coalesce(nullif(conrelid, 0)::regclass::text,
                         contypid::regtype::text), conname, pg_get_constraintdef(k.oid), convalidated)
   FROM pg_constraint AS k JOIN namespace AS n ON n.oid = k.connamespace
- -- From version 18 on they are the columns' NOT NULL.
- WHERE contype <> 'n'
 UNION ALL SELECT format('index %s clustered %s identity %s valid %s', pg_get_indexdef(indexrelid),
                         indisclustered, indisreplident, indisvalid)
   FROM pg_index AS i JOIN relation AS r ON r.oid = i.indrelid

@@ -1,6 +1,7 @@
 #include "planner/operations/convert/convert_plan.hpp"
 
 #include "planner/operations/convert/convert_return.hpp"
+#include "planner/plan/not_null.hpp"
 
 #include <fmt/format.h>
 
@@ -153,7 +154,9 @@ void plan_convert_enforce(PlanContext& context) {
     for (const ConvertTable& table : group.tables) {
       for (const ConvertColumn* column : table.columns) {
         if (!column->column->not_null) continue;
-        add_not_null_steps(context, {table.table, table.label, column->shadow, false, "", {}, {}});
+        add_not_null_steps_like(context,
+                                {table.table, table.label, column->shadow, false, "", {}, {}},
+                                *column->column);
       }
       add_indexes(context, table);
     }

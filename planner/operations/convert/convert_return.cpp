@@ -1,6 +1,7 @@
 #include "planner/operations/convert/convert_return.hpp"
 
 #include "planner/plan/losses.hpp"
+#include "planner/plan/not_null.hpp"
 
 #include <fmt/format.h>
 
@@ -76,7 +77,9 @@ void make_ready(PlanContext& context, const ConvertTable& table, std::vector<Ste
     // Integers may have grown beyond the old column meanwhile, which the swap's inverse looks at.
     if (!column->column->not_null || column->type == "bigint") continue;
     divert(context, steps, [&] {
-      add_not_null_steps(context, {table.table, table.label, column->old_name, false, "", {}, {}});
+      add_not_null_steps_like(context,
+                              {table.table, table.label, column->old_name, false, "", {}, {}},
+                              *column->column);
     });
   }
   for (const ConvertIndex& index : convert_indexes(context.connection, table)) {

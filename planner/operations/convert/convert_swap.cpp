@@ -1,5 +1,6 @@
 #include "planner/operations/convert/convert_plan.hpp"
 #include "planner/operations/convert/convert_return.hpp"
+#include "planner/plan/not_null.hpp"
 
 #include <fmt/format.h>
 
@@ -70,6 +71,12 @@ class Swap {
                            index.primary ? "PRIMARY KEY" : "UNIQUE", quote_identifier(built)));
   }
 
+  /// Integers may grow beyond what the old column holds.
+  NotNullHandover not_null(const ConvertColumn& column) {
+    return hand_over_not_null(context_, *column.table, *column.column, column.shadow,
+                              column.old_name, column.type != "bigint");
+  }
+
   void rename_columns(const ConvertTable& table) {
     const sql::QualifiedName& name = table.table->name;
     for (const ConvertColumn* column : table.columns) {
@@ -77,6 +84,8 @@ class Swap {
       forth_.push_back(rename(name, "COLUMN", column->shadow, column->column->name));
       back_.push_back(rename(name, "COLUMN", column->column->name, column->shadow));
       back_.push_back(rename(name, "COLUMN", column->old_name, column->column->name));
+      // Before a primary key would see to it.
+      append(back_, not_null(*column).back);
     }
   }
 
@@ -115,7 +124,7 @@ class Swap {
     }
   }
 
-  /// Default, sequence, privileges and so on. Integers may grow beyond what the old column holds.
+  /// Default, sequence, privileges and so on.
   void carry_over(const ConvertColumn& column) {
     const sql::QualifiedName& table = column.table->name;
     const std::string& name = column.column->name;
@@ -132,10 +141,7 @@ class Swap {
     }
     const SequenceHandover sequences = hand_over_sequences(context_.connection, column);
     append(forth_, sequences.forth);
-    if (column.column->not_null && column.type == "bigint") {
-      forth_.push_back(alter_table(table, alter_column(column.old_name, "DROP NOT NULL")));
-      back_.push_back(alter_table(table, alter_column(name, "SET NOT NULL")));
-    }
+    append(forth_, not_null(column).forth);
     append(back_, sequences.back);
     for (std::string& statement : sql::column_decoration(context_.connection, table, name, name)) {
       // The new types are of fixed length and have one storage only.

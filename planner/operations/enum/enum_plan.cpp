@@ -7,6 +7,7 @@
 #include "planner/operations/enum/enum_return.hpp"
 #include "planner/operations/enum/enum_sql.hpp"
 #include "planner/operations/enum/enum_value.hpp"
+#include "planner/plan/not_null.hpp"
 
 #include <fmt/format.h>
 
@@ -130,7 +131,8 @@ void plan_enum_enforce(PlanContext& context) {
     }
     for (const EnumColumnWork& column : work.columns) {
       if (!column.column->not_null) continue;
-      add_not_null_steps(context, {column.table, column.label, column.shadow, false, "", {}, {}});
+      add_not_null_steps_like(
+          context, {column.table, column.label, column.shadow, false, "", {}, {}}, *column.column);
     }
   }
 }

@@ -5,6 +5,7 @@
 #include "planner/operations/enum/enum_key.hpp"
 #include "planner/operations/enum/enum_sql.hpp"
 #include "planner/plan/losses.hpp"
+#include "planner/plan/not_null.hpp"
 
 #include <fmt/format.h>
 
@@ -172,7 +173,7 @@ std::vector<Step> index_steps(PlanContext& context, const EnumTable& columns,
   return steps;
 }
 
-void swap_columns_back(const EnumWork& work, const EnumTable& columns,
+void swap_columns_back(const PlanContext& context, const EnumWork& work, const EnumTable& columns,
                        std::vector<std::string>& statements) {
   const sql::QualifiedName& table = columns.table->name;
   statements.push_back(fmt::format("DROP TRIGGER IF EXISTS {} ON {}",
@@ -183,9 +184,10 @@ void swap_columns_back(const EnumWork& work, const EnumTable& columns,
     const std::string& name = column->column->name;
     statements.push_back(rename_column(table, name, column->shadow));
     statements.push_back(rename_column(table, column->old_name, name));
-    std::string actions = alter_column(column->shadow, "DROP DEFAULT");
-    if (column->column->not_null) actions += ", " + alter_column(name, "SET NOT NULL");
-    statements.push_back(alter_table(table, actions));
+    statements.push_back(alter_table(table, alter_column(column->shadow, "DROP DEFAULT")));
+    append(statements, hand_over_not_null(context, *columns.table, *column->column, column->shadow,
+                                          column->old_name, false)
+                           .back);
     // Only a check that is valid before SET NOT NULL spares the scan.
     statements.push_back(alter_table(
         table, "DROP CONSTRAINT IF EXISTS " + quote_identifier(not_null_check(*column))));
@@ -339,7 +341,7 @@ void return_from_swap(PlanContext& context, const EnumWork& work, Step& swap) {
       std::move(build.begin(), build.end(), std::back_inserter(swap.undo));
     }
   }
-  for (const EnumTable& columns : tables) swap_columns_back(work, columns, swap.inverse);
+  for (const EnumTable& columns : tables) swap_columns_back(context, work, columns, swap.inverse);
   swap.inverse.push_back(rename_type(work.type->name, work.shadow_type.name));
   swap.inverse.push_back(rename_type(work.old_type, work.type->name.name));
   for (const EnumTable& columns : tables) decorate_back(context, work, columns, swap.inverse);

@@ -5,6 +5,7 @@
 #include "planner/operations/enum/enum_plan.hpp"
 #include "planner/operations/enum/enum_return.hpp"
 #include "planner/operations/enum/enum_sql.hpp"
+#include "planner/plan/not_null.hpp"
 
 #include <fmt/format.h>
 
@@ -81,9 +82,10 @@ class TableSwap {
     const std::string& name = column.column->name;
     add(rename_column(table_, name, column.old_name));
     add(rename_column(table_, column.shadow, name));
-    std::vector<std::string> actions{alter_column(column.old_name, "DROP NOT NULL"),
-                                     alter_column(column.old_name, "DROP DEFAULT")};
-    if (column.column->not_null) actions.push_back(alter_column(name, "SET NOT NULL"));
+    append(statements_, hand_over_not_null(context_, *columns_.table, *column.column, column.shadow,
+                                           column.old_name, false)
+                            .forth);
+    std::vector<std::string> actions{alter_column(column.old_name, "DROP DEFAULT")};
     if (column.column->default_expression) {
       actions.push_back(alter_column(
           name, "SET DEFAULT " + rewritten_default(context_.connection, work_, column).text));
