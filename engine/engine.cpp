@@ -118,10 +118,13 @@ bool run_to_end(const planner::JobSpec& spec, const OpenJob& job, EngineOptions&
 }
 
 /// Rows changed since the run began, by whomever: the board's count may be a moment old.
-std::int64_t rows_since(sql::Connection& connection, int job_id, const ProgressSnapshot& board) {
+std::int64_t rows_since(sql::Connection& connection, const OpenJob& job,
+                        const ProgressSnapshot& board) {
   try {
     std::int64_t rows = 0;
-    for (const BackfillRecord& record : Ledger(connection).backfills(job_id)) rows += record.rows;
+    for (const BackfillRecord& record : Ledger(connection).backfills(job.job_id, job.plan)) {
+      rows += record.rows;
+    }
     return rows - board.rows_before;
   } catch (const sql::Error&) {
     return board.rows;
@@ -173,7 +176,7 @@ RunReport run_job(const planner::JobSpec& spec, const EngineOptions& options, Pr
   note(connection, job->job_id, "info",
        report.finished ? "finished" : (complete ? "reached the stage asked for" : "stopped"));
   sign_off(connection, job->job_id, seated.process);
-  report.rows = rows_since(connection, job->job_id, board.snapshot());
+  report.rows = rows_since(connection, *job, board.snapshot());
   report.throttled = board.snapshot().throttled;
   report.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();

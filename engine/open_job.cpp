@@ -139,7 +139,8 @@ void show_where_we_are(const OpenJob& job, Ledger& ledger, const EngineOptions& 
     if (step.state == "done") done.insert(step.step_id);
   }
   std::int64_t rows = 0;
-  for (const BackfillRecord& backfill : ledger.backfills(job.job_id)) rows += backfill.rows;
+  for (const BackfillRecord& backfill : ledger.backfills(job.job_id, job.plan))
+    rows += backfill.rows;
   double estimated = 0;
   for (const planner::Step& step : job.plan.steps) {
     if (step.backfill && step.backfill->method != planner::Method::kCatalog) {

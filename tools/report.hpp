@@ -16,6 +16,7 @@ namespace pgbackfill::tools {
 /// What the ledger knows of its newest job.
 struct JobState {
   engine::JobRecord job;
+  planner::Plan plan;
   std::vector<engine::StepRecord> steps;
   std::vector<engine::BackfillRecord> backfills;
   std::vector<engine::StageWal> stage_wal;

@@ -120,7 +120,7 @@ int run_command(const CommandLine& line, CommandContext& context) try {
   const std::optional<JobState> state = state_after_run(context.dsn, spec, context.console);
   if (state) context.out << run_summary(*state, report, page_width(context.out));
   if (state && report.finished) {
-    const std::string handover = handover_text(planner::plan_from_json(state->job.plan), spec);
+    const std::string handover = handover_text(state->plan, spec);
     if (!handover.empty()) context.out << "\n" << handover << "\n";
   }
   context.out << closing_line(report, state, line.until);

@@ -34,6 +34,8 @@ constexpr std::chrono::seconds kLookInterval{1};
 /// How often what was spent is written down; a killed run loses as much of it.
 constexpr std::chrono::seconds kAccountInterval{2};
 constexpr std::int64_t kWindowsPerRange = 8;
+/// A table that one worker is through with before another has got to know it.
+constexpr std::int64_t kFewBlocks = 64;
 constexpr std::int64_t kRowsPerKeyRange = 100'000;
 constexpr std::int64_t kKeySampleRows = 30'000;
 
@@ -219,8 +221,10 @@ void BackfillRunner::start(Table& table, WorkerPool& pool) {
     return;
   }
   table.state = State::kRunning;
-  if (!table.sweep_only) ledger_.step_running(job_id_, table.step->id);
-  const int latest = ledger_.latest_round(job_id_, table.step->id);
+  const sql::Result begun = ask(std::string(sql::statement("ledger_begin_backfill")),
+                                {std::to_string(job_id_), table.step->id, backfill.table.quoted(),
+                                 table.sweep_only ? "false" : "true"});
+  const int latest = static_cast<int>(begun.integer(0, 0));
   table.round = {table.step->id, latest, false, backfill.estimated_rows};
   table.data = data_path(backfill, table.round);
   auto ranges =
@@ -234,10 +238,9 @@ void BackfillRunner::start(Table& table, WorkerPool& pool) {
   }
   board_.table_started(progress);
   accounted_rows_[table.step->id] = progress.rows;
-  measure(*table.step);
   if (latest < 0 && !table.sweep_only) {
     table.round.round = 0;
-    ranges = ledger_.add_ranges(job_id_, table.step->id, 0, split(table));
+    ranges = ledger_.add_ranges(job_id_, table.step->id, 0, split(table, begun.integer(0, 1)));
   }
   start_round(table, pool, ranges);
 }
@@ -285,7 +288,12 @@ void BackfillRunner::advance(Table& table, WorkerPool& pool) {
   table.round = {table.step->id, round, late, static_cast<double>(pending)};
   table.data = data_path(*table.step->backfill, table.round);
   table.swept = true;
-  start_round(table, pool, ledger_.add_ranges(job_id_, table.step->id, round, split(table)));
+  const std::int64_t blocks = ask("SELECT pg_relation_size($1::regclass) / "
+                                  "current_setting('block_size')::bigint",
+                                  {table.data.table.quoted()})
+                                  .integer(0, 0);
+  start_round(table, pool,
+              ledger_.add_ranges(job_id_, table.step->id, round, split(table, blocks)));
 }
 
 void BackfillRunner::account_wal() {
@@ -298,33 +306,28 @@ void BackfillRunner::account_wal() {
     before = table.rows;
   }
   if (all == 0) return;
-  const std::int64_t position = ledger_.wal_position();
-  const auto bytes = static_cast<double>(position - wal_position_);
-  wal_position_ = position;
+  std::map<std::string, double> shares;
   for (const auto& [step_id, rows] : gained) {
-    const double share = static_cast<double>(rows) / static_cast<double>(all);
-    if (rows > 0) ledger_.add_wal(job_id_, step_id, std::llround(bytes * share));
+    if (rows > 0) shares[step_id] = static_cast<double>(rows) / static_cast<double>(all);
   }
-}
-
-void BackfillRunner::measure(const planner::Step& step) {
-  ask(std::string(sql::statement("ledger_measure")),
-      {std::to_string(job_id_), step.id, step.backfill->table.quoted()});
+  wal_position_ = ledger_.share_wal(job_id_, wal_position_, shares);
 }
 
 void BackfillRunner::complete(Table& table) {
   const bool written = table.state == State::kRunning;
+  const bool done = !table.sweep_only && !open_.contains(table.step->id);
   table.state = State::kDone;
+  if (written) account_wal();
+  if (done) sync_point(SyncPoint::kBackfillComplete);
   if (written) {
-    processes_.close_round(table.step->id);
-    account_wal();
-    measure(*table.step);
+    ask(std::string(sql::statement("ledger_end_backfill")),
+        {std::to_string(job_id_), table.step->id, table.step->backfill->table.quoted(),
+         done ? "true" : "false"});
+  } else if (done) {
+    ledger_.step_done(job_id_, table.step->id);
   }
   board_.table_ended(table.step->id);
-  if (table.sweep_only || open_.contains(table.step->id)) return;
-  sync_point(SyncPoint::kBackfillComplete);
-  ledger_.step_done(job_id_, table.step->id);
-  board_.step_ended(table.step->title, true);
+  if (done) board_.step_ended(table.step->title, true);
 }
 
 /// Rows that no sweep could fill: their source has no value for them, or they were set aside.
@@ -414,13 +417,10 @@ sql::Result BackfillRunner::ask(const std::string& statement, const sql::Params&
   }
 }
 
-std::vector<RangeRecord> BackfillRunner::split(const Table& table) {
+std::vector<RangeRecord> BackfillRunner::split(const Table& table, std::int64_t blocks) {
   const planner::TableBackfill& data = table.data;
   if (data.order == ReadOrder::kKey) return split_by_key(data);
-  const std::int64_t blocks = ask("SELECT pg_relation_size($1::regclass) / "
-                                  "current_setting('block_size')::bigint",
-                                  {data.table.quoted()})
-                                  .integer(0, 0);
+  if (blocks <= kFewBlocks) return records(planner::split_blocks(blocks, kFewBlocks));
   const planner::RunOptions run = options_.control->settings();
   const BatchSizer sizer(run.batch_time, run.batch_rows);
   const planner::WindowShape shape = shape_of(data, table.round.late, run, sizer.rows());

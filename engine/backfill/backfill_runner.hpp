@@ -56,13 +56,12 @@ class BackfillRunner {
   void note_gone();
   void advance(Table& table, WorkerPool& pool);
   void complete(Table& table);
-  /// Notes how large the step's table is.
-  void measure(const planner::Step& step);
   /// Shares the WAL written since the last call out among the tables that gained rows.
   void account_wal();
   /// Runs a statement that may have to wait for a table lock, again and again where it must.
   sql::Result ask(const std::string& statement, const sql::Params& params = {});
-  std::vector<RangeRecord> split(const Table& table);
+  /// `blocks`: of the table.
+  std::vector<RangeRecord> split(const Table& table, std::int64_t blocks);
   std::vector<RangeRecord> split_by_key(const planner::TableBackfill& data);
   void leave_rest(const Table& table, std::int64_t pending);
   /// Rows that the server refused to change: the step is not done with them.

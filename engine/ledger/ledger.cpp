@@ -4,14 +4,16 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 namespace pgbackfill::engine {
 namespace {
 
 constexpr std::string_view kDependentObjects = "2BP01";
 
-std::optional<std::string> bound(const std::vector<std::string>& values) {
-  if (values.empty()) return std::nullopt;
-  return sql::text_array_literal(values);
+/// Empty where the range is open.
+std::string bound(const std::vector<std::string>& values) {
+  return values.empty() ? std::string() : sql::text_array_literal(values);
 }
 
 std::vector<std::string> array_or_empty(const sql::Result& result, int row, int column) {
@@ -47,6 +49,16 @@ RangeRecord read_range(const sql::Result& result, int row) {
   range.found = result.integer(row, 7);
   return range;
 }
+
+namespace {
+
+std::vector<RangeRecord> read_ranges(const sql::Result& result) {
+  std::vector<RangeRecord> ranges;
+  for (int row = 0; row < result.rows(); ++row) ranges.push_back(read_range(result, row));
+  return ranges;
+}
+
+}  // namespace
 
 bool Ledger::exists() {
   return connection_.execute("SELECT to_regclass('pgbackfill.job') IS NOT NULL").boolean(0, 0);
@@ -85,13 +97,17 @@ int Ledger::create_job(const std::string& fingerprint, const std::vector<std::st
       {std::to_string(kLedgerFormat), fingerprint, sql::text_array_literal(spec),
        planner::to_json(plan), backup});
   const std::string job_id(job.text(0, 0));
-  connection_.prepare("ledger_add_step", sql::statement("ledger_add_step"));
-  int ordinal = 0;
+  std::array<std::vector<std::string>, 5> columns;
   for (const planner::Step& step : plan.steps) {
-    connection_.execute_prepared("ledger_add_step", {job_id, step.id, std::to_string(ordinal++),
-                                                     std::string(planner::to_string(step.stage)),
-                                                     step.table, step.title, joined(step.sql)});
+    columns[0].push_back(step.id);
+    columns[1].emplace_back(planner::to_string(step.stage));
+    columns[2].push_back(step.table);
+    columns[3].push_back(step.title);
+    columns[4].push_back(joined(step.sql));
   }
+  sql::Params params{job_id};
+  for (const auto& column : columns) params.emplace_back(sql::text_array_literal(column));
+  connection_.execute(sql::statement("ledger_add_steps"), params);
   transaction.commit();
   return std::stoi(job_id);
 }
@@ -228,46 +244,42 @@ void Ledger::step_failed(int job_id, std::string_view step_id, std::string_view 
 }
 
 std::vector<RangeRecord> Ledger::ranges(int job_id, std::string_view step_id, int round) {
-  const sql::Result result =
+  return read_ranges(
       connection_.execute(sql::statement("ledger_ranges"),
-                          {std::to_string(job_id), std::string(step_id), std::to_string(round)});
-  std::vector<RangeRecord> ranges;
-  for (int row = 0; row < result.rows(); ++row) ranges.push_back(read_range(result, row));
-  return ranges;
-}
-
-int Ledger::latest_round(int job_id, std::string_view step_id) {
-  const sql::Result result = connection_.execute(
-      "SELECT coalesce(max(round), -1) FROM pgbackfill.range "
-      "WHERE job_id = $1::integer AND step_id = $2",
-      {std::to_string(job_id), std::string(step_id)});
-  return static_cast<int>(result.integer(0, 0));
+                          {std::to_string(job_id), std::string(step_id), std::to_string(round)}));
 }
 
 std::vector<RangeRecord> Ledger::add_ranges(int job_id, std::string_view step_id, int round,
                                             const std::vector<RangeRecord>& ranges) {
-  {
-    sql::Transaction transaction(connection_);
-    connection_.prepare("ledger_add_range", sql::statement("ledger_add_range"));
-    for (const RangeRecord& range : ranges) {
-      connection_.execute_prepared(
-          "ledger_add_range", {std::to_string(job_id), std::string(step_id), std::to_string(round),
-                               bound(range.lower), bound(range.upper)});
-    }
-    transaction.commit();
+  std::vector<std::string> lower;
+  std::vector<std::string> upper;
+  for (const RangeRecord& range : ranges) {
+    lower.push_back(bound(range.lower));
+    upper.push_back(bound(range.upper));
   }
-  return this->ranges(job_id, step_id, round);
+  return read_ranges(
+      connection_.execute(sql::statement("ledger_add_ranges"),
+                          {std::to_string(job_id), std::string(step_id), std::to_string(round),
+                           sql::text_array_literal(lower), sql::text_array_literal(upper)}));
 }
 
 std::int64_t Ledger::wal_position() {
   return connection_.execute("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint").integer(0, 0);
 }
 
-void Ledger::add_wal(int job_id, std::string_view step_id, std::int64_t bytes) {
-  connection_.execute(
-      "UPDATE pgbackfill.step SET wal_bytes = wal_bytes + $3::bigint "
-      "WHERE job_id = $1::integer AND step_id = $2",
-      {std::to_string(job_id), std::string(step_id), std::to_string(bytes)});
+std::int64_t Ledger::share_wal(int job_id, std::int64_t since,
+                               const std::map<std::string, double>& shares) {
+  std::vector<std::string> steps;
+  std::vector<std::string> parts;
+  for (const auto& [step_id, share] : shares) {
+    steps.push_back(step_id);
+    parts.push_back(fmt::format("{}", share));
+  }
+  return connection_
+      .execute(sql::statement("ledger_share_wal"),
+               {std::to_string(job_id), std::to_string(since), sql::text_array_literal(steps),
+                sql::text_array_literal(parts)})
+      .integer(0, 0);
 }
 
 void Ledger::add_stage_wal(int job_id, std::string_view stage, std::int64_t bytes) {
@@ -289,10 +301,7 @@ std::vector<StageWal> Ledger::stage_wal(int job_id) {
   return stages;
 }
 
-std::vector<BackfillRecord> Ledger::backfills(int job_id) {
-  const auto job = latest_job();
-  if (!job || job->job_id != job_id) return {};
-  const planner::Plan plan = planner::plan_from_json(job->plan);
+std::vector<BackfillRecord> Ledger::backfills(int job_id, const planner::Plan& plan) {
   const sql::Result result =
       connection_.execute(sql::statement("ledger_backfills"), {std::to_string(job_id)});
   std::vector<BackfillRecord> records;

@@ -4,6 +4,7 @@
 #include "sql/connection.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -149,18 +150,20 @@ class Ledger {
   void step_failed(int job_id, std::string_view step_id, std::string_view error);
 
   std::vector<RangeRecord> ranges(int job_id, std::string_view step_id, int round);
-  /// The newest round of a step, -1 when it has none.
-  int latest_round(int job_id, std::string_view step_id);
   /// Adds ranges of a new round and returns them with their ids.
   std::vector<RangeRecord> add_ranges(int job_id, std::string_view step_id, int round,
                                       const std::vector<RangeRecord>& ranges);
 
   /// How many bytes of WAL the server has ever written.
   std::int64_t wal_position();
-  void add_wal(int job_id, std::string_view step_id, std::int64_t bytes);
+  /// Adds to each step its share of what the server has written since it had written `since` bytes,
+  /// and returns how many it has now.
+  std::int64_t share_wal(int job_id, std::int64_t since,
+                         const std::map<std::string, double>& shares);
   void add_stage_wal(int job_id, std::string_view stage, std::int64_t bytes);
 
-  std::vector<BackfillRecord> backfills(int job_id);
+  /// Of the job, whose plan that is.
+  std::vector<BackfillRecord> backfills(int job_id, const planner::Plan& plan);
   std::vector<StageWal> stage_wal(int job_id);
   /// Of the tables whose fill is in place, by name.
   std::vector<FillRecord> fills();

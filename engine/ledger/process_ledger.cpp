@@ -114,13 +114,6 @@ void ProcessLedger::open_round(const RoundRecord& round) {
        round.late ? "true" : "false", std::to_string(round.rows)});
 }
 
-void ProcessLedger::close_round(std::string_view step_id) {
-  connection_.execute(
-      "UPDATE pgbackfill.step SET open_round = NULL "
-      "WHERE job_id = $1::integer AND step_id = $2 AND open_round IS NOT NULL",
-      {std::to_string(job_id_), std::string(step_id)});
-}
-
 std::vector<RoundProgress> ProcessLedger::open_rounds() {
   const sql::Result result =
       connection_.execute(sql::statement("ledger_open_rounds"), {std::to_string(job_id_)});

@@ -84,7 +84,6 @@ class ProcessLedger {
 
   /// From now on every process may claim ranges of the round.
   void open_round(const RoundRecord& round);
-  void close_round(std::string_view step_id);
   std::vector<RoundProgress> open_rounds();
   /// `known`: ranges that the process knows to be its own; one that it holds without knowing (the
   /// answer was lost) it gets again. `passed_over`: steps of which it wants none.

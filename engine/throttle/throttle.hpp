@@ -39,7 +39,8 @@ class Throttle {
   Throttle(const Throttle&) = delete;
   Throttle& operator=(const Throttle&) = delete;
 
-  /// Begins to look; the first look is over when it returns. Harmless when it has begun.
+  /// Begins to look; where anything is limited, the first look is over when it returns. Harmless
+  /// when it has begun.
   void start();
   /// Before a batch or a long step, with no transaction open: waits while a limit is reached or an
   /// operator has paused the run. False when a stop came first.
@@ -70,6 +71,7 @@ class Throttle {
  private:
   ThrottleState state() const;
   void run();
+  void first_look();
   void look();
   ThrottleSignals read(std::chrono::steady_clock::time_point now);
   /// `begun`: when the look was.

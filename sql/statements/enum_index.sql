@@ -1,14 +1,14 @@
--- The parts of an index: the text of pg_get_indexdef() cannot be edited safely.
--- $1 text: the index, quoted. REQUIRES: search_path = pg_catalog
+-- The parts of indexes: the text of pg_get_indexdef() cannot be edited safely.
+-- $1 text[]: the indexes, quoted, as which they come in order. REQUIRES: search_path = pg_catalog
 WITH idx AS (
-  SELECT i.*, c.reloptions, c.reltablespace, am.amname,
+  SELECT i.*, u.place, c.reloptions, c.reltablespace, am.amname,
          coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_alike
-    FROM pg_index AS i
+    FROM unnest($1::text[]) WITH ORDINALITY AS u (name, place)
+    JOIN pg_index AS i ON i.indexrelid = u.name::regclass
     JOIN pg_class AS c ON c.oid = i.indexrelid
     JOIN pg_am AS am ON am.oid = c.relam
-   WHERE i.indexrelid = $1::regclass
 ), part AS (
-  SELECT k, k <= idx.indnkeyatts AS is_key,
+  SELECT idx.place, k, k <= idx.indnkeyatts AS is_key,
          pg_get_indexdef(idx.indexrelid, k, false) AS text,
          CASE WHEN co.oid IS NOT NULL AND co.oid <> coalesce(a.attcollation, 0)
               THEN format(' COLLATE %I.%I', con.nspname, co.collname) ELSE '' END
@@ -36,9 +36,9 @@ WITH idx AS (
         FROM unnest(ia.attoptions) AS o WHERE o NOT LIKE 'pg\_attver=%') AS params ON true
 )
 SELECT idx.amname,
-       ARRAY(SELECT text FROM part WHERE is_key ORDER BY k) AS keys,
-       ARRAY(SELECT manner FROM part WHERE is_key ORDER BY k) AS manners,
-       ARRAY(SELECT text FROM part WHERE NOT is_key ORDER BY k) AS included,
+       ARRAY(SELECT text FROM part WHERE part.place = idx.place AND is_key ORDER BY k) AS keys,
+       ARRAY(SELECT manner FROM part WHERE part.place = idx.place AND is_key ORDER BY k) AS manners,
+       ARRAY(SELECT text FROM part WHERE part.place = idx.place AND NOT is_key ORDER BY k) AS included,
        CASE WHEN nulls_alike THEN ' NULLS NOT DISTINCT' ELSE '' END
        || coalesce((SELECT format(' WITH (%s)', string_agg(format('%s = %L', split_part(o, '=', 1),
                                                             substr(o, strpos(o, '=') + 1)), ', '))
@@ -54,8 +54,11 @@ SELECT idx.amname,
        obj_description(k.oid, 'pg_constraint') AS constraint_comment,
        ARRAY(SELECT f.oid::text FROM pg_constraint AS f
               WHERE f.contype = 'f' AND f.conindid = idx.indexrelid) AS keys_to_it,
-       ARRAY(SELECT format('%s %s', k, target) FROM part WHERE target >= 0 ORDER BY k) AS targets,
+       ARRAY(SELECT format('%s %s', k, target) FROM part
+              WHERE part.place = idx.place AND target >= 0 ORDER BY k) AS targets,
        coalesce(pg_get_constraintdef(k.oid), '') AS constraint_definition,
-       nulls_alike
+       nulls_alike,
+       idx.place
   FROM idx
   LEFT JOIN pg_constraint AS k ON k.conindid = idx.indexrelid AND k.contype IN ('p', 'u', 'x')
+ ORDER BY idx.place

@@ -31,8 +31,7 @@ void read_quarantine(sql::Connection& connection, ReportData& data) {
 
 std::vector<IrreversibleStep> irreversible_steps(const JobState& state) {
   std::vector<IrreversibleStep> steps;
-  const planner::Plan plan = planner::plan_from_json(state.job.plan);
-  for (const planner::Step& step : plan.steps) {
+  for (const planner::Step& step : state.plan.steps) {
     if (step.irreversible.empty()) continue;
     const engine::StepRecord* record = find_step(state, step.id);
     // What the job found to be so already is not its doing.

@@ -94,7 +94,8 @@ void note_what_is_built_anew(sql::Connection& connection, Scope& scope) {
   for (EnumWork& work : scope.of<EnumWork>()) {
     if (work.path != EnumPath::kShadow) continue;
     sql::Transaction undone(connection);
-    const sql::Result rows = find_objects(connection, work);
+    work.dependents = std::make_shared<const sql::Result>(find_objects(connection, work));
+    const sql::Result& rows = *work.dependents;
     for (int i = 0; i < rows.rows(); ++i) {
       const std::string_view kind = rows.text(i, 0);
       if (kind == "index" || kind == "constraint") work.built_anew.emplace(rows.text(i, 2));
@@ -153,7 +154,11 @@ LabelRules label_rules(const Scope& scope, const EnumWork& work) {
 Carried carried_objects(sql::Connection& connection, const Scope& scope, const EnumWork& work) {
   LabelRules rules = label_rules(scope, work);
   sql::Transaction undone(connection);
-  const sql::Result rows = find_objects(connection, work);
+  const std::shared_ptr<const sql::Result> found =
+      work.dependents ? work.dependents
+                      : std::make_shared<const sql::Result>(find_objects(connection, work));
+  const sql::Result& rows = *found;
+  connection.execute("SET LOCAL search_path = pg_catalog");
   for (int i = 0; i < rows.rows(); ++i) {
     if (rows.text(i, 0) == "composite") add_opaque(connection, rows.text(i, 2), rules);
   }

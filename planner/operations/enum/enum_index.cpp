@@ -13,30 +13,31 @@ namespace {
 /// One index read part by part, each rewritten.
 class IndexReader {
  public:
-  IndexReader(const sql::Result& row, const LabelRules& rules) : row_(row), rules_(rules) {}
+  IndexReader(const sql::Result& rows, int row, const LabelRules& rules)
+      : rows_(rows), row_(row), rules_(rules) {}
 
   EnumIndex read() {
     EnumIndex index;
-    index.keys = rewritten(row_.text_array(0, 1));
-    const auto manners = row_.text_array(0, 2);
-    const auto included = rewritten(row_.text_array(0, 3));
-    if (!row_.text(0, 5).empty()) index.predicate = rewritten(row_.text(0, 5));
+    index.keys = rewritten(rows_.text_array(row_, 1));
+    const auto manners = rows_.text_array(row_, 2);
+    const auto included = rewritten(rows_.text_array(row_, 3));
+    if (!rows_.text(row_, 5).empty()) index.predicate = rewritten(rows_.text(row_, 5));
     std::vector<std::string> keys = index.keys;
     for (std::size_t i = 0; i < keys.size(); ++i) keys[i] += manners[i];
-    index.definition =
-        fmt::format("USING {} ({}){}{}{}", sql::quote_identifier(row_.text(0, 0)), join(keys, ", "),
-                    included.empty() ? "" : fmt::format(" INCLUDE ({})", join(included, ", ")),
-                    row_.text(0, 4), index.predicate.empty() ? "" : " WHERE " + index.predicate);
-    index.object = row_.text(0, 6);
-    index.constraint_object = row_.text(0, 7);
-    if (!row_.text(0, 8).empty()) index.constraint_kind = row_.text(0, 8).front();
-    index.deferrable = row_.boolean(0, 9);
+    index.definition = fmt::format(
+        "USING {} ({}){}{}{}", sql::quote_identifier(rows_.text(row_, 0)), join(keys, ", "),
+        included.empty() ? "" : fmt::format(" INCLUDE ({})", join(included, ", ")),
+        rows_.text(row_, 4), index.predicate.empty() ? "" : " WHERE " + index.predicate);
+    index.object = rows_.text(row_, 6);
+    index.constraint_object = rows_.text(row_, 7);
+    if (!rows_.text(row_, 8).empty()) index.constraint_kind = rows_.text(row_, 8).front();
+    index.deferrable = rows_.boolean(row_, 9);
     index.comment = optional(10);
     index.constraint_comment = optional(11);
-    index.keys_to_it = row_.text_array(0, 12);
-    index.targets = row_.text_array(0, 13);
-    if (index.built_as_constraint()) index.constraint_definition = rewritten(row_.text(0, 14));
-    index.nulls_alike = row_.boolean(0, 15);
+    index.keys_to_it = rows_.text_array(row_, 12);
+    index.targets = rows_.text_array(row_, 13);
+    if (index.built_as_constraint()) index.constraint_definition = rewritten(rows_.text(row_, 14));
+    index.nulls_alike = rows_.boolean(row_, 15);
     index.rewritten = std::move(met_);
     return index;
   }
@@ -72,11 +73,12 @@ class IndexReader {
   }
 
   std::optional<std::string> optional(int column) const {
-    if (row_.is_null(0, column)) return std::nullopt;
-    return std::string(row_.text(0, column));
+    if (rows_.is_null(row_, column)) return std::nullopt;
+    return std::string(rows_.text(row_, column));
   }
 
-  const sql::Result& row_;
+  const sql::Result& rows_;
+  const int row_;
   const LabelRules& rules_;
   RewrittenText met_;
   bool changed_ = false;
@@ -128,15 +130,23 @@ std::string old_definition(sql::Connection& connection, const EnumWork& work,
 std::vector<EnumIndex> enum_indexes(sql::Connection& connection, const EnumWork& work,
                                     const sql::Table& table) {
   const LabelRules rules = shadow_rules(work, table);
-  std::vector<EnumIndex> indexes;
-  sql::Transaction undone(connection);
-  connection.execute("SET LOCAL search_path = pg_catalog");
+  std::vector<const sql::Index*> read;
+  std::vector<std::string> names;
   for (const sql::Index& index : table.indexes) {
     // An invalid index is a failed build: there is nothing to carry over.
     if (!index.valid) continue;
-    const sql::QualifiedName name{table.name.schema, index.name};
-    const sql::Result row = connection.execute(sql::statement("enum_index"), {name.quoted()});
-    IndexReader reader(row, rules);
+    read.push_back(&index);
+    names.push_back(sql::QualifiedName{table.name.schema, index.name}.quoted());
+  }
+  std::vector<EnumIndex> indexes;
+  if (read.empty()) return indexes;
+  sql::Transaction undone(connection);
+  connection.execute("SET LOCAL search_path = pg_catalog");
+  const sql::Result rows =
+      connection.execute(sql::statement("enum_index"), {sql::text_array_literal(names)});
+  for (int row = 0; row < rows.rows(); ++row) {
+    const sql::Index& index = *read.at(static_cast<std::size_t>(rows.integer(row, 16) - 1));
+    IndexReader reader(rows, row, rules);
     EnumIndex found = reader.read();
     if (!reader.changed() || work.built_anew.contains(found.object) ||
         work.built_anew.contains(found.constraint_object)) {
@@ -147,7 +157,9 @@ std::vector<EnumIndex> enum_indexes(sql::Connection& connection, const EnumWork&
     found.old_name = sql::fit_identifier("pgbackfill_old_" + index.name);
     found.plain = reader.plain() && found.constraint_kind == ' ' && !index.replica_identity &&
                   found.targets.empty();
-    if (found.plain) found.old_definition = old_definition(connection, work, table, name);
+    if (found.plain)
+      found.old_definition =
+          old_definition(connection, work, table, {table.name.schema, index.name});
     indexes.push_back(std::move(found));
   }
   return indexes;

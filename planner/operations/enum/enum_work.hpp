@@ -3,7 +3,9 @@
 #include "planner/operations/enum/enum_spec.hpp"
 #include "sql/catalog.hpp"
 #include "sql/identifier.hpp"
+#include "sql/result.hpp"
 
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -44,6 +46,8 @@ struct EnumWork {
   /// Oids of indexes and constraints that are built again in the swap, because they lie over
   /// something that is (a generated column, a function): note_what_is_built_anew() finds them.
   std::set<std::string> built_anew;
+  /// What it found, which the server takes long to find.
+  std::shared_ptr<const sql::Result> dependents;
 };
 
 /// Of every [[enum]] whose type the database has.
