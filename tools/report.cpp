@@ -93,6 +93,16 @@ std::string processes_text(const std::vector<engine::ProcessRecord>& processes) 
   return text.empty() ? text : "\nprocesses\n" + text;
 }
 
+/// What to do about a job that its process has left before the end.
+std::string left_text(const JobState& state) {
+  const auto works = [](const engine::ProcessRecord& process) {
+    return process.current && process.state == "active";
+  };
+  if (state.job.state == "finished" || std::ranges::any_of(state.processes, works)) return {};
+  return fmt::format("nobody works on it; the same pgbackfill {} goes on from here\n",
+                     state.job.state == "rolling back" ? "rollback" : "run");
+}
+
 std::string control_text(const JobState& state) {
   std::string text;
   if (state.pause) {
@@ -137,6 +147,7 @@ std::string status_text(const std::optional<JobState>& state, std::size_t width)
     text = fmt::format("job {}: rolling back{} (begun {})\n", job.job_id,
                        job.rollback_to.empty() ? "" : " to stage " + job.rollback_to, job.created);
   }
+  text += left_text(*state);
   if (!job.backup.empty()) text += fmt::format("backup from before it: {}\n", job.backup);
   if (!job.throttle.empty()) text += fmt::format("{}\n", job.throttle);
   text += control_text(*state);

@@ -172,6 +172,8 @@ TEST(StatusTest, NamesWhatHoldsTheHorizonBack) {
 TEST(StatusTest, NamesTheProcessesAtWork) {
   JobState state = job_state();
   EXPECT_THAT(status_text(state), Not(HasSubstr("processes")));
+  EXPECT_THAT(status_text(state),
+              HasSubstr("nobody works on it; the same pgbackfill run goes on from here\n"));
   const std::string started = "2026-01-02 03:04:05+00";
   state.processes = {{1, "coordinator", "alpha", 11, started, "gone", false, 90, 0},
                      {2, "coordinator", "alpha", 12, started, "active", true, 1.2, 1},
@@ -181,6 +183,7 @@ TEST(StatusTest, NamesTheProcessesAtWork) {
                         "  coordinator on alpha (pid 12): last heartbeat 1 s ago, holds 1 range\n"
                         "  helper on beta (pid 13): gone, last heartbeat 40 s ago, holds 2 "
                         "ranges\n"));
+  EXPECT_THAT(status_text(state), Not(HasSubstr("nobody works on it")));
   const auto document = nlohmann::json::parse(status_json(state));
   ASSERT_EQ(document["processes"].size(), 3U);
   EXPECT_EQ(document["processes"][2], nlohmann::json({{"id", 3},
