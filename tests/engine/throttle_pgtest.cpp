@@ -152,11 +152,17 @@ TEST_F(Throttled, SessionsThatWaitForUsSlowDown) {
   run_until(slowed, planner::Stage::kExpand);
   auto holder = connect();
   holder.execute("BEGIN; SELECT FROM bookings WHERE booking_id = 1000 FOR UPDATE");
+  begin(slowed);
+  // Were rows changed before, those that the batch has in hand by then might be others.
+  while (count(fmt::format("SELECT count(*) FROM pg_stat_activity WHERE {} = ANY "
+                           "(pg_blocking_pids(pid))",
+                           holder.backend_pid())) == 0) {
+    boost::this_thread::yield();
+  }
   Application application(connect(), [](pgbackfill::sql::Connection& session, int round) {
     session.execute("UPDATE bookings SET note = 'new' WHERE booking_id = $1::integer",
                     {std::to_string(round % 999 + 1)});
   });
-  begin(slowed);
   wait_for_log("writing slower: 1 session waits for a lock of pgbackfill");
   holder.execute("COMMIT");
   expect_finished();

@@ -100,7 +100,7 @@ TEST_F(Playbook, ComesBackAsAWhole) {
   const std::string data = rows();
   const ProgramOutcome plan = command({"plan"});
   EXPECT_THAT(plan.out, Not(HasSubstr("cannot be taken back")));
-  EXPECT_THAT(plan.out, HasSubstr("back as the last ones of their tables: organizations, "));
+  EXPECT_THAT(plan.out, HasSubstr("back as the last ones of their\n  tables: organizations, "));
   for (const std::string until : {"index", "finish"}) {
     SCOPED_TRACE(until);
     const ProgramOutcome ran = command({"run", "--until", until});
