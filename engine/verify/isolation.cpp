@@ -235,7 +235,9 @@ class IsolationTrial {
   void note_row_security(const CoreTable& core) {
     const sql::Result state = connection_.execute(
         "SELECT c.relrowsecurity, count(p.oid), row_security_active(c.oid) FROM pg_class AS c "
-        "LEFT JOIN pg_policy AS p ON p.polrelid = c.oid WHERE c.oid = $1::oid GROUP BY c.oid",
+        "LEFT JOIN pg_policy AS p ON p.polrelid = c.oid WHERE c.oid = $1::oid "
+        // Catalogs have primary keys from PostgreSQL 14 on.
+        "GROUP BY c.oid, c.relrowsecurity",
         {std::to_string(core.table->oid)});
     if (state.rows() == 0 || !state.boolean(0, 0)) return;
     const std::int64_t policies = state.integer(0, 1);
