@@ -55,7 +55,7 @@ std::string RollbackTest::dump() {
       continue;
     }
     // The same where the catalogs are read instead.
-    if (line.starts_with("comment column pgbackfill_new_")) continue;
+    if (line.starts_with("comment ") && line.find("pgbackfill_") != std::string::npos) continue;
     if (line.starts_with("column ") && line.find("pgbackfill_new_") != std::string::npos) {
       line.erase(line.find(" acl "));
     }
