@@ -96,6 +96,28 @@ std::string trigger_search_path(const std::string& schema) {
   return schema == "public" ? own + ", pg_temp" : own + ", public, pg_temp";
 }
 
+std::vector<std::string> lock_calmly(const std::vector<sql::QualifiedName>& tables,
+                                     std::string_view mode) {
+  std::vector<std::string> quoted;
+  for (const sql::QualifiedName& table : tables) quoted.push_back(table.quoted());
+  const std::string list = join(quoted, ", ");
+  constexpr std::string_view kDeadlock =
+      "extract(epoch FROM current_setting('deadlock_timeout')::interval) * 1000";
+  // A vacuum gives way only to who waits for deadlock_timeout; this lock keeps no one else out.
+  std::vector<std::string> statements{
+      fmt::format("SELECT set_config('lock_timeout', ({} + 500)::integer || 'ms', true)",
+                  kDeadlock),
+      fmt::format("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE", list)};
+  if (mode == "SHARE UPDATE EXCLUSIVE") return statements;
+  // Whoever waits for the first of the tables while the last is waited for must not come to look
+  // for a deadlock: it would be the application's transaction that the server ends.
+  statements.push_back(fmt::format(
+      "SELECT set_config('lock_timeout', greatest({} * 0.8 / {}, 1)::integer || 'ms', true)",
+      kDeadlock, tables.size()));
+  statements.push_back(fmt::format("LOCK TABLE {} IN {} MODE", list, mode));
+  return statements;
+}
+
 std::string alter_table(const sql::QualifiedName& table, std::string_view action) {
   return fmt::format("ALTER TABLE {} {}", table.quoted(), action);
 }

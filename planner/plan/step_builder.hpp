@@ -62,6 +62,10 @@ std::string column_type(const sql::Table& table, const std::string& column);
 /// How many rows the table holds, as far as the server knows; many where it does not.
 double estimated_rows(const sql::Table& table);
 
+/// Statements that begin a transaction over several tables: locks all of them without making the
+/// application wait so long that the server would look for a deadlock.
+std::vector<std::string> lock_calmly(const std::vector<sql::QualifiedName>& tables,
+                                     std::string_view mode);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 void append(std::vector<std::string>& list, std::vector<std::string> more);
 std::string quoted_list(const std::vector<std::string>& names);

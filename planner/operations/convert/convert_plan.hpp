@@ -30,10 +30,6 @@ std::vector<std::string> create_back_trigger(const PlanContext& context, const C
                                              OldForm form = OldForm::kOfReferenced);
 std::vector<std::string> drop_convert_trigger(const ConvertTable& table);
 
-/// Statements that begin a transaction over several tables: locks all of them without making the
-/// application wait so long that the server would look for a deadlock.
-std::vector<std::string> lock_calmly(const std::vector<sql::QualifiedName>& tables,
-                                     std::string_view mode);
 std::vector<sql::QualifiedName> names_of(const ConvertGroup& group);
 /// The group's columns, for people.
 std::string columns_of(const ConvertGroup& group);

@@ -35,8 +35,10 @@ void add_key_steps(PlanContext& context, const EnumWork& work) {
     const std::string quoted = quote_identifier(key.shadow_name);
     Step add = make_step(Stage::kFinish, label, "carry-key", key.shadow_name);
     add.title = fmt::format("add foreign key {} over the new labels, for new rows", key.name);
-    add.sql = {
-        alter_table(key.table, fmt::format("ADD CONSTRAINT {} {} NOT VALID", quoted, key.clause))};
+    // The referenced table first, as one who deletes there comes to ours.
+    add.sql = lock_calmly({key.referenced, key.table}, "SHARE ROW EXCLUSIVE");
+    add.sql.push_back(
+        alter_table(key.table, fmt::format("ADD CONSTRAINT {} {} NOT VALID", quoted, key.clause)));
     add.probe = probe::constraint_exists(key.table, key.shadow_name, false);
     add.inverse = {alter_table(key.table, "DROP CONSTRAINT IF EXISTS " + quoted)};
     context.plan.steps.push_back(std::move(add));
