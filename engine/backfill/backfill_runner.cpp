@@ -34,8 +34,6 @@ constexpr std::chrono::seconds kLookInterval{1};
 /// How often what was spent is written down; a killed run loses as much of it.
 constexpr std::chrono::seconds kAccountInterval{2};
 constexpr std::int64_t kWindowsPerRange = 8;
-/// A table that one worker is through with before another has got to know it.
-constexpr std::int64_t kFewBlocks = 64;
 constexpr std::int64_t kRowsPerKeyRange = 100'000;
 constexpr std::int64_t kKeySampleRows = 30'000;
 
@@ -420,7 +418,6 @@ sql::Result BackfillRunner::ask(const std::string& statement, const sql::Params&
 std::vector<RangeRecord> BackfillRunner::split(const Table& table, std::int64_t blocks) {
   const planner::TableBackfill& data = table.data;
   if (data.order == ReadOrder::kKey) return split_by_key(data);
-  if (blocks <= kFewBlocks) return records(planner::split_blocks(blocks, kFewBlocks));
   const planner::RunOptions run = options_.control->settings();
   const BatchSizer sizer(run.batch_time, run.batch_rows);
   const planner::WindowShape shape = shape_of(data, table.round.late, run, sizer.rows());
