@@ -10,10 +10,6 @@ namespace {
 
 using sql::quote_identifier;
 
-std::string alter_column(const std::string& column, std::string_view action) {
-  return fmt::format("ALTER COLUMN {} {}", quote_identifier(column), action);
-}
-
 struct Constraint {
   std::string name;
   bool validated = false;

@@ -118,6 +118,10 @@ std::vector<std::string> lock_calmly(const std::vector<sql::QualifiedName>& tabl
   return statements;
 }
 
+std::string alter_column(const std::string& column, std::string_view action) {
+  return fmt::format("ALTER COLUMN {} {}", quote_identifier(column), action);
+}
+
 std::string alter_table(const sql::QualifiedName& table, std::string_view action) {
   return fmt::format("ALTER TABLE {} {}", table.quoted(), action);
 }

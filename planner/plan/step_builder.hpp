@@ -73,6 +73,8 @@ std::string literal_list(const std::vector<std::string>& values);
 /// What functions of ours run with: the job's schema first, temporary objects last.
 std::string trigger_search_path(const std::string& schema);
 std::string alter_table(const sql::QualifiedName& table, std::string_view action);
+/// An action of it.
+std::string alter_column(const std::string& column, std::string_view action);
 
 /// Probes: SELECT of one boolean from the catalog, never NULL and never an error when the object
 /// is missing.

@@ -11,10 +11,6 @@ namespace {
 
 using sql::quote_identifier;
 
-std::string alter_column(const std::string& column, std::string_view action) {
-  return fmt::format("ALTER COLUMN {} {}", quote_identifier(column), action);
-}
-
 /// A swap, forth and back, statement by statement.
 class Swap {
  public:

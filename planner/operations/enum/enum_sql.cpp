@@ -113,10 +113,6 @@ std::vector<std::string> create_row_trigger(const PlanContext& context, const En
                       quote_identifier(trigger), columns.table->name.quoted(), when, function)};
 }
 
-std::string alter_column(const std::string& column, std::string_view action) {
-  return fmt::format("ALTER COLUMN {} {}", quote_identifier(column), action);
-}
-
 std::string rename_column(const sql::QualifiedName& table, const std::string& from,
                           const std::string& to) {
   return alter_table(

@@ -39,7 +39,6 @@ std::vector<std::string> create_row_trigger(const PlanContext& context, const En
                                             const std::string& assignments,
                                             const std::string& condition);
 
-std::string alter_column(const std::string& column, std::string_view action);
 std::string rename_column(const sql::QualifiedName& table, const std::string& from,
                           const std::string& to);
 std::string rename_index(const std::string& schema, const std::string& from, const std::string& to);
