@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <string>
 #include <string_view>
@@ -70,6 +71,17 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 void append(std::vector<std::string>& list, std::vector<std::string> more);
 std::string quoted_list(const std::vector<std::string>& names);
 std::string literal_list(const std::vector<std::string>& values);
+/// Whatever `add` appends to the plan goes to `steps` instead.
+template <typename Add>
+void divert(PlanContext& context, std::vector<Step>& steps, Add add) {
+  const auto before = static_cast<std::ptrdiff_t>(context.plan.steps.size());
+  add();
+  const auto first = context.plan.steps.begin() + before;
+  steps.insert(steps.end(), std::make_move_iterator(first),
+               std::make_move_iterator(context.plan.steps.end()));
+  context.plan.steps.erase(context.plan.steps.begin() + before, context.plan.steps.end());
+}
+
 /// What functions of ours run with: the job's schema first, temporary objects last.
 std::string trigger_search_path(const std::string& schema);
 std::string alter_table(const sql::QualifiedName& table, std::string_view action);

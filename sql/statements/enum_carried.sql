@@ -147,7 +147,8 @@ SELECT j.kind,
        -- What it takes time to build, by its table.
        coalesce(CASE WHEN j.kind = 'generated' AND ga.attgenerated = 's' THEN ad.adrelid
                      WHEN j.kind = 'index' THEN i.indrelid
-                     WHEN j.kind = 'constraint' THEN k.conrelid END, 0)::text AS built
+                     WHEN j.kind = 'constraint' THEN k.conrelid END, 0)::text AS built,
+       (SELECT i.type || ' ' || i.identity FROM pg_identify_object(j.classid, j.objid, 0) AS i) AS identity
   FROM judged j
   LEFT JOIN pg_class c ON j.classid = 'pg_class'::regclass AND c.oid = j.objid
   LEFT JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -1,6 +1,7 @@
 #include "engine/sync_point.hpp"
 #include "planner/file/migration_file.hpp"
 #include "planner/operations/enum/enum_spec.hpp"
+#include "tests/engine/rollback_fixture.hpp"
 #include "tests/engine/traffic_fixture.hpp"
 #include "tests/support/application.hpp"
 #include "tests/support/run_program.hpp"
@@ -24,9 +25,13 @@
 namespace pgbackfill::test {
 namespace {
 
+using engine::RollbackOutcome;
 using engine::RunOutcome;
 using planner::Stage;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 
 /// user becomes worker, foreman is new, and the order is another: no path but the shadows.
@@ -42,7 +47,7 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
   return text;
 }
 
-class EnumCarry : public JobTest {
+class EnumCarry : public RollbackTest {
  protected:
   std::filesystem::path enum_file(std::string_view text) {
     return write_file("enum.toml",
@@ -87,7 +92,8 @@ class EnumCarry : public JobTest {
       if (line.ends_with(',')) line.pop_back();
       // Labels as pg_dump writes them, whatever their order.
       if (line.starts_with("label ")) line = "    " + line.substr(line.find('\''));
-      lines.push_back(std::move(line));
+      // In the order of the table's columns.
+      lines.push_back(replaced(line, "ON role, team FROM", "ON team, role FROM"));
     }
     std::sort(lines.begin(), lines.end());
     return lines;
@@ -251,12 +257,37 @@ class EnumCarryAll : public EnumCarry {
         "CREATE VIEW paired AS SELECT role FROM pairings()");
   }
 
+  static constexpr const char* kStored =
+      "SELECT md5(string_agg(s::text, ' ' ORDER BY s::text)) FROM stored AS s";
+  static constexpr const char* kPopulated =
+      "SELECT string_agg(relname || relispopulated, ' ' ORDER BY relname) FROM pg_class WHERE "
+      "relkind = 'm'";
+  static constexpr const char* kLabelOfFirst = "SELECT role::text FROM users WHERE id = 3";
+
+  std::string enum_labels() { return value("SELECT enum_range(NULL::user_role)::text"); }
+
+  /// How many steps a rollback has to take back until it has taken back the cutover.
+  int inverses_up_to_swap() {
+    return static_cast<int>(
+        count("SELECT count(*) FROM pgbackfill.step WHERE state <> 'pending' AND ordinal >= "
+              "(SELECT ordinal FROM pgbackfill.step WHERE step_id = 'finish:user_role:swap')"));
+  }
+
+  /// The dump but for what a swap said of a new column or index that is one again.
+  std::vector<std::string> dump_at_index() {
+    std::vector<std::string> lines = dump();
+    std::erase_if(lines, [](const std::string& line) {
+      return line.find("pgbackfill_new_") != std::string::npos &&
+             (line.ends_with(" SET STATISTICS 17;") || line.ends_with(" SET STATISTICS 50;") ||
+              line.starts_with("GRANT ") || line.starts_with("COMMENT ON "));
+    });
+    return lines;
+  }
+
   std::vector<std::string> expected_dump() {
     std::vector<std::string> lines = dump();
     for (std::string& line : lines) {
       line = replaced(replaced(line, "'user'", "'worker'"), "{user}", "{worker}");
-      // In the order of the table's columns.
-      line = replaced(line, "ON role, team FROM", "ON team, role FROM");
     }
     lines.emplace_back("    'foreman'");
     std::sort(lines.begin(), lines.end());
@@ -276,10 +307,7 @@ TEST_F(EnumCarryAll, TheSchemaDiffersInItsLabelsAlone) {
                   "id)) FROM users"),
             roles);
   EXPECT_EQ(value("SELECT count(*) FROM members m JOIN users u USING (id, role)"), "200");
-  EXPECT_EQ(
-      value("SELECT string_agg(relname || relispopulated, ' ' ORDER BY relname) FROM pg_class "
-            "WHERE relkind = 'm'"),
-      "abovetrue neverfalse storedtrue");
+  EXPECT_EQ(value(kPopulated), "abovetrue neverfalse storedtrue");
   EXPECT_EQ(value("SELECT sum(n) FROM stored"), "200");
   EXPECT_EQ(value("SELECT count(*) FROM plain_users"),
             value("SELECT count(*) FROM users WHERE role = 'worker'"));
@@ -299,14 +327,92 @@ TEST_F(EnumCarryAll, UpToTheSwapItCanBeTakenBack) {
   EXPECT_EQ(dump(), before);
 }
 
-TEST_F(EnumCarryAll, WhatIsSetUpAnewIsNotTakenBack) {
-  const auto file = enum_file(kWorkers).string();
-  ASSERT_EQ(run(enum_job(kWorkers)).outcome, RunOutcome::kDone);
-  const auto after = dump();
-  const auto refused = pgbackfill({"rollback", "-c", file, "--yes"});
+TEST_F(EnumCarryAll, AfterFinishAllComesBack) {
+  const auto before = dump();
+  const auto labels = enum_labels();
+  const auto rows = checksums();
+  const auto stored = value(kStored);
+  const auto spec = enum_job(kWorkers);
+  ASSERT_EQ(run(spec).outcome, RunOutcome::kDone);
+  ASSERT_NE(checksums(), rows);
+  EXPECT_EQ(roll_back(spec).outcome, RollbackOutcome::kDone);
+  EXPECT_THAT(losses_, IsEmpty()) << "and nobody was asked";
+  EXPECT_EQ(dump(), before);
+  EXPECT_EQ(enum_labels(), labels);
+  EXPECT_EQ(checksums(), rows);
+  EXPECT_EQ(value(kStored), stored);
+  EXPECT_EQ(value(kPopulated), "abovetrue neverfalse storedtrue");
+  EXPECT_EQ(value("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "0");
+  EXPECT_EQ(value("SELECT to_regnamespace('pgbackfill') IS NULL"), "t");
+}
+
+TEST_F(EnumCarryAll, TakenBackToAStageItRunsAgain) {
+  const auto finished = expected_dump();
+  const auto spec = enum_job(kWorkers);
+  ASSERT_EQ(run_until(spec, Stage::kIndex).outcome, RunOutcome::kDone);
+  const auto at_index = dump_at_index();
+  const auto rows = checksums();
+  ASSERT_EQ(run(spec).outcome, RunOutcome::kDone);
+  EXPECT_EQ(roll_back(spec, Stage::kIndex).outcome, RollbackOutcome::kDone);
+  EXPECT_EQ(dump_at_index(), at_index);
+  EXPECT_EQ(checksums(), rows);
+  ASSERT_EQ(run(spec).outcome, RunOutcome::kDone);
+  EXPECT_EQ(dump(), finished);
+}
+
+TEST_F(EnumCarryAll, KilledOnTheWayBackItGoesOn) {
+  const auto before = dump();
+  const auto rows = checksums();
+  const auto stored = value(kStored);
+  const auto spec = enum_job(kWorkers);
+  ASSERT_EQ(run(spec).outcome, RunOutcome::kDone);
+  // While old columns are filled, indexes and keys over them are made, in the cutover, behind it.
+  for (const std::string point :
+       {"rollback-before-commit:3", "step-before-commit:2", "stale-mended:2",
+        "step-before-commit:4", "step-before-record:9", "step-before-ddl:15"}) {
+    SCOPED_TRACE(point);
+    const auto killed = command("rollback", spec, {}, point + "=kill");
+    ASSERT_EQ(killed.signal, SIGKILL) << "never came there\n" << killed.out << killed.err;
+    EXPECT_EQ(value(kLabelOfFirst), "worker");
+  }
+  const std::string swapping = "rollback-before-record:" + std::to_string(inverses_up_to_swap());
+  ASSERT_EQ(command("rollback", spec, {}, swapping + "=kill").signal, SIGKILL);
+  EXPECT_EQ(value(kLabelOfFirst), "worker") << "nothing of it was committed";
+  const std::string swapped = "rollback-step-recorded:" + std::to_string(inverses_up_to_swap());
+  ASSERT_EQ(command("rollback", spec, {}, swapped + "=kill").signal, SIGKILL);
+  EXPECT_EQ(value(kLabelOfFirst), "user");
+  const auto last = command("rollback", spec);
+  EXPECT_EQ(last.exit_code, 0) << last.err;
+  EXPECT_EQ(dump(), before);
+  EXPECT_EQ(checksums(), rows);
+  EXPECT_EQ(value(kStored), stored);
+}
+
+TEST_F(EnumCarryAll, WhatDoesNotComeBackIsCountedFirst) {
+  const auto spec = enum_job(kWorkers);
+  ASSERT_EQ(run(spec).outcome, RunOutcome::kDone);
+  sql("INSERT INTO roles VALUES ('foreman'); ALTER TABLE users DROP CONSTRAINT known;"
+      "UPDATE users SET role = 'foreman', level = 1 WHERE id IN (2, 3, 5);"
+      "UPDATE users SET roles = '{worker,foreman,foreman}' WHERE id = 7;"
+      "CREATE VIEW late AS SELECT id FROM plain_users;"
+      "CREATE FUNCTION lately(r user_role) RETURNS int LANGUAGE sql AS 'SELECT 1'");
+  const auto finished = dump();
+  const auto rows = checksums();
+  const auto refused = command("rollback", spec, {"--yes"});
   EXPECT_EQ(refused.exit_code, 3) << refused.err;
-  EXPECT_THAT(refused.err, HasSubstr("only plain columns and indexes get their old labels back"));
-  EXPECT_EQ(dump(), after);
+  const std::string untold = "neither unmap nor the inverse of map of type user_role";
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("users.role: 3 rows 'foreman': " + untold),
+                                 HasSubstr("users.roles: 2 elements 'foreman': " + untold),
+                                 HasSubstr("roles.role: 1 row 'foreman': " + untold),
+                                 HasSubstr("view late lies over what is set up anew"),
+                                 HasSubstr("function lately(user_role) depends on it")));
+  EXPECT_EQ(dump(), finished);
+  EXPECT_EQ(checksums(), rows);
+  sql("DROP VIEW late; DROP FUNCTION lately; UPDATE users SET roles = '{worker}' WHERE id = 7;"
+      "UPDATE users SET role = 'admin' WHERE role = 'foreman';"
+      "DELETE FROM roles WHERE role = 'foreman'; ALTER TABLE users ADD CONSTRAINT known CHECK "
+      "(true)");
+  EXPECT_EQ(roll_back(spec).outcome, RollbackOutcome::kDone);
 }
 
 TEST_F(EnumCarryAll, KilledAtTheSwapItGoesOn) {
@@ -379,6 +485,9 @@ TEST_F(EnumCarry, ConditionsOverOtherTablesAreComparedBeforeTheSwap) {
   create_users(100);
   sql("CREATE TABLE teams (id int PRIMARY KEY, senior bool);"
       "INSERT INTO teams SELECT i, i < 3 FROM generate_series(0, 6) AS i");
+  const auto before = dump();
+  constexpr const char* kRoles = "SELECT string_agg(role::text, ',' ORDER BY id) FROM users";
+  const std::string roles = value(kRoles);
   const std::string split =
       std::string(kWorkers) +
       "when = { user = { foreman = \"(SELECT senior FROM teams t WHERE t.id = team)\" } }\n";
@@ -389,9 +498,10 @@ TEST_F(EnumCarry, ConditionsOverOtherTablesAreComparedBeforeTheSwap) {
   EXPECT_EQ(value("SELECT count(*) FROM users WHERE (role = 'foreman') <> (id % 3 = 0 AND team >= "
                   "3)"),
             "0");
-  const auto refused = pgbackfill({"rollback", "-c", enum_file(split).string(), "--yes"});
-  EXPECT_EQ(refused.exit_code, 3) << refused.err;
-  EXPECT_THAT(refused.err, HasSubstr("lead only one way"));
+  EXPECT_EQ(roll_back(spec).outcome, RollbackOutcome::kDone);
+  EXPECT_THAT(losses_, IsEmpty());
+  EXPECT_EQ(dump(), before);
+  EXPECT_EQ(value(kRoles), roles);
 }
 
 TEST_F(EnumCarry, ConditionsThatCannotBeEvaluatedAreRefused) {
@@ -444,6 +554,45 @@ TEST_F(EnumCarry, PlainIndexesComeBackAfterFinish) {
   EXPECT_EQ(back.exit_code, 0) << back.err;
   EXPECT_EQ(dump(), before);
   EXPECT_EQ(value("SELECT string_agg(role::text, ',' ORDER BY id) FROM users"), roles);
+}
+
+TEST_F(EnumCarry, LabelsOfLiveWritersComeBack) {
+  create_users(2000);
+  sql("ALTER TABLE users ADD was text, ADD roles user_role[];"
+      "UPDATE users SET was = CASE role WHEN 'user' THEN 'first' ELSE role::text END,"
+      " roles = ARRAY[role];"
+      "CREATE TABLE roles (role user_role PRIMARY KEY);"
+      "INSERT INTO roles VALUES ('user'), ('admin'), ('manager');"
+      "ALTER TABLE users ADD CONSTRAINT listed FOREIGN KEY (role) REFERENCES roles,"
+      " ADD CONSTRAINT known CHECK (role IN ('user', 'admin', 'manager'));"
+      "CREATE UNIQUE INDEX identity ON users (id, role);"
+      "CREATE VIEW firsts AS SELECT id FROM users WHERE role = 'user'");
+  const auto before = dump();
+  const auto spec = enum_job(kWorkers);
+  ASSERT_EQ(run(spec).outcome, RunOutcome::kDone);
+  Application writer(connect(), [](sql::Connection& session, int round) {
+    // 'worker' or, once that is taken back, 'user'.
+    const std::string first = "enum_first(NULL::user_role)";
+    const bool other = round % 3 != 0;
+    session.execute(fmt::format(
+        "UPDATE users SET role = {0}, roles = ARRAY[{0}::user_role], was = {1} WHERE id = {2}",
+        other ? "'admin'" : first, other ? "'admin'" : "'first'", round * 17 % 2000 + 1));
+    session.execute(
+        fmt::format("INSERT INTO users (id, role, roles, was) VALUES ({0}, {1}, "
+                    "ARRAY[{1}], 'first')",
+                    10000 + round, first));
+    session.execute(fmt::format("DELETE FROM users WHERE id = {}", round * 29 % 2000 + 1));
+    session.execute("SELECT count(*) FROM firsts");
+  });
+  writer.reach(5);
+  EXPECT_EQ(roll_back(spec).outcome, RollbackOutcome::kDone);
+  writer.reach(5);
+  writer.end();
+  EXPECT_EQ(writer.errors(), 0) << writer.first_error();
+  EXPECT_EQ(dump(), before);
+  EXPECT_EQ(value("SELECT count(*) FROM users WHERE roles <> ARRAY[role] OR was <> "
+                  "CASE role WHEN 'user' THEN 'first' ELSE role::text END OR roles IS NULL"),
+            "0");
 }
 
 TEST_F(EnumCarry, FunctionBodiesMustBeAccepted) {

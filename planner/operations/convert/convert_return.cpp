@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
 #include <utility>
 
 namespace pgbackfill::planner {
@@ -58,17 +57,6 @@ Step fill(const ConvertTable& table) {
       fmt::format("UPDATE {} AS t SET {} WHERE t.ctid = ANY ($1::tid[]) AND ({})", name,
                   join(values, ", "), differs)};
   return step;
-}
-
-/// Whatever `add` appends to the plan goes to `steps` instead.
-template <typename Add>
-void divert(PlanContext& context, std::vector<Step>& steps, Add add) {
-  const auto before = static_cast<std::ptrdiff_t>(context.plan.steps.size());
-  add();
-  const auto first = context.plan.steps.begin() + before;
-  steps.insert(steps.end(), std::make_move_iterator(first),
-               std::make_move_iterator(context.plan.steps.end()));
-  context.plan.steps.erase(context.plan.steps.begin() + before, context.plan.steps.end());
 }
 
 /// NOT NULL and the indexes as they were while the old columns stood.

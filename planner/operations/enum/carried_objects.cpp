@@ -1,5 +1,6 @@
 #include "planner/operations/enum/carried_objects.hpp"
 
+#include "planner/operations/enum/enum_index.hpp"
 #include "sql/statements.hpp"
 
 #include <fmt/format.h>
@@ -65,18 +66,10 @@ bool needed_by_any(const CarriedObject& object, const std::vector<CarriedObject>
 
 /// Of one transaction, in which the server writes every name with its schema.
 sql::Result find_objects(sql::Connection& connection, const EnumWork& work) {
-  std::vector<std::string> tables;
-  std::vector<std::string> columns;
-  for (const EnumColumnWork& column : work.columns) {
-    tables.push_back(column.table->name.quoted());
-    columns.push_back(column.column->name);
-  }
   connection.execute("SET LOCAL search_path = pg_catalog");
   // Compiling the query takes the server seconds, running it milliseconds.
   connection.execute("SET LOCAL jit = off");
-  return connection.execute(sql::statement("enum_carried"),
-                            {work.type->name.quoted(), sql::text_array_literal(tables),
-                             sql::text_array_literal(columns)});
+  return connection.execute(carried_query(work));
 }
 
 /// Row values of a composite type, of which literals are not taken apart.
@@ -89,6 +82,29 @@ void add_opaque(sql::Connection& connection, std::string_view relation, LabelRul
 }
 
 }  // namespace
+
+std::string carried_query(const EnumWork& work) {
+  std::vector<std::string> tables;
+  std::vector<std::string> columns;
+  for (const EnumColumnWork& column : work.columns) {
+    tables.push_back(column.table->name.quoted());
+    columns.push_back(column.column->name);
+  }
+  const std::vector<std::string> values{work.type->name.quoted(), sql::text_array_literal(tables),
+                                        sql::text_array_literal(columns)};
+  const std::string_view statement = sql::statement("enum_carried");
+  std::string query;
+  // Behind the comment, which names the parameters too; in one pass, for what is filled in may
+  // itself look like one.
+  std::size_t from = statement.find("WITH RECURSIVE");
+  for (auto at = statement.find('$', from); at != statement.npos; at = statement.find('$', from)) {
+    query += statement.substr(from, at - from);
+    query += sql::quote_literal(values.at(static_cast<std::size_t>(statement.at(at + 1) - '1')));
+    from = at + 2;
+  }
+  query += statement.substr(from);
+  return query;
+}
 
 void note_what_is_built_anew(sql::Connection& connection, Scope& scope) {
   for (EnumWork& work : scope.of<EnumWork>()) {
@@ -143,10 +159,12 @@ std::vector<const CarriedObject*> in_drop_order(const std::vector<CarriedObject>
 LabelRules label_rules(const Scope& scope, const EnumWork& work) {
   LabelRules rules;
   for (const EnumWork& other : scope.of<EnumWork>()) {
-    LabelType type;
-    type.labels.insert(other.remap.begin(), other.remap.end());
-    if (other.path != EnumPath::kNone) rules.types[other.type->name] = std::move(type);
-    if (&other == &work) break;
+    // Of a way back the scope holds the way there.
+    const bool itself = other.type == work.type;
+    if (other.path != EnumPath::kNone) {
+      rules.types[other.type->name] = label_type(itself ? work : other);
+    }
+    if (itself) break;
   }
   return rules;
 }
@@ -178,6 +196,7 @@ Carried carried_objects(sql::Connection& connection, const Scope& scope, const E
     object.populated = rows.boolean(i, 6);
     object.name = rows.text(i, 7);
     object.built_from = rows.text(i, 8);
+    object.identity = rows.text(i, 9);
     define(connection, rules, object);
     carried.objects.push_back(std::move(object));
   }

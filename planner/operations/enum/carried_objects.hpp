@@ -13,9 +13,10 @@ namespace pgbackfill::planner {
 /// An object that reads a column of a replaced type, or names the type: it is dropped and created
 /// again, its labels mapped, in the swap's own transaction.
 struct CarriedObject {
-  std::string kind;    ///< of the statement "carried_…" that tells how to drop and to create it
-  std::string id;      ///< "pg_class 12345"
-  std::string object;  ///< its oid
+  std::string kind;      ///< of the statement "carried_…" that tells how to drop and to create it
+  std::string id;        ///< "pg_class 12345"
+  std::string object;    ///< its oid
+  std::string identity;  ///< as dependents_now() tells it
   std::string description;
   std::vector<std::string> needs;  ///< ids of carried objects that must exist before it
   bool stored = false;             ///< a materialized view
@@ -42,6 +43,9 @@ std::vector<const CarriedObject*> in_drop_order(const std::vector<CarriedObject>
 /// How the labels read once `work`'s type is swapped: those of types swapped before it are new by
 /// then, those of later ones still old.
 LabelRules label_rules(const Scope& scope, const EnumWork& work);
+
+/// The query that finds them, complete: it holds no parameter.
+std::string carried_query(const EnumWork& work);
 
 /// Sets EnumWork::built_anew. REQUIRES: no transaction is open.
 void note_what_is_built_anew(sql::Connection& connection, Scope& scope);

@@ -25,7 +25,7 @@ std::vector<EnumCheck> enum_table_checks(sql::Connection& connection, const Enum
     check.rewritten = rewrite_labels(rows.text(i, 2), rules);
     if (check.rewritten.text == rows.text(i, 2)) continue;
     check.name = rows.text(i, 0);
-    check.shadow_name = sql::fit_identifier("pgbackfill_new_" + check.name);
+    check.shadow_name = work.shadow_name(check.name);
     check.definition = check.rewritten.text;
     if (check.definition.ends_with(kNotValid)) {
       check.definition.resize(check.definition.size() - kNotValid.size());
@@ -43,7 +43,7 @@ void add_check_steps(PlanContext& context, const EnumWork& work, const sql::Tabl
   for (const EnumCheck& check : enum_table_checks(context.connection, work, table)) {
     const std::string quoted = sql::quote_identifier(check.shadow_name);
     Step add = make_step(Stage::kEnforce, label, "carry-check", check.shadow_name);
-    add.title = fmt::format("check {} over the new labels, for new rows", check.name);
+    add.title = fmt::format("check {} over the {} labels, for new rows", check.name, work.coming());
     add.sql = {alter_table(
         table.name, fmt::format("ADD CONSTRAINT {} {}{}", quoted, check.definition, kNotValid))};
     add.probe = probe::constraint_exists(table.name, check.shadow_name, false);
@@ -51,7 +51,8 @@ void add_check_steps(PlanContext& context, const EnumWork& work, const sql::Tabl
     context.plan.steps.push_back(std::move(add));
     if (!check.validated) continue;
     Step validate = make_step(Stage::kEnforce, label, "validate-carried", check.shadow_name);
-    validate.title = fmt::format("check {} over the new labels, for all rows", check.name);
+    validate.title =
+        fmt::format("check {} over the {} labels, for all rows", check.name, work.coming());
     validate.sql = {alter_table(table.name, "VALIDATE CONSTRAINT " + quoted)};
     validate.probe = probe::constraint_exists(table.name, check.shadow_name, true);
     validate.sweep = backfill_ids(context, table);

@@ -5,8 +5,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 namespace pgbackfill::planner {
 namespace {
 
@@ -19,15 +17,11 @@ class IndexReader {
   EnumIndex read() {
     EnumIndex index;
     index.keys = rewritten(rows_.text_array(row_, 1));
-    const auto manners = rows_.text_array(row_, 2);
     const auto included = rewritten(rows_.text_array(row_, 3));
     if (!rows_.text(row_, 5).empty()) index.predicate = rewritten(rows_.text(row_, 5));
-    std::vector<std::string> keys = index.keys;
-    for (std::size_t i = 0; i < keys.size(); ++i) keys[i] += manners[i];
-    index.definition = fmt::format(
-        "USING {} ({}){}{}{}", sql::quote_identifier(rows_.text(row_, 0)), join(keys, ", "),
-        included.empty() ? "" : fmt::format(" INCLUDE ({})", join(included, ", ")),
-        rows_.text(row_, 4), index.predicate.empty() ? "" : " WHERE " + index.predicate);
+    index.definition = definition(index.keys, included, index.predicate);
+    index.definition_in_place = definition(rows_.text_array(row_, 1), rows_.text_array(row_, 3),
+                                           std::string(rows_.text(row_, 5)));
     index.object = rows_.text(row_, 6);
     index.constraint_object = rows_.text(row_, 7);
     if (!rows_.text(row_, 8).empty()) index.constraint_kind = rows_.text(row_, 8).front();
@@ -43,16 +37,21 @@ class IndexReader {
   }
 
   bool changed() const { return changed_; }
-  /// All that changes is the name of a column.
-  bool plain() const { return plain_; }
 
  private:
+  std::string definition(std::vector<std::string> keys, const std::vector<std::string>& included,
+                         const std::string& predicate) const {
+    const auto manners = rows_.text_array(row_, 2);
+    for (std::size_t i = 0; i < keys.size(); ++i) keys[i] += manners[i];
+    return fmt::format("USING {} ({}){}{}{}", sql::quote_identifier(rows_.text(row_, 0)),
+                       join(keys, ", "),
+                       included.empty() ? "" : fmt::format(" INCLUDE ({})", join(included, ", ")),
+                       rows_.text(row_, 4), predicate.empty() ? "" : " WHERE " + predicate);
+  }
+
   std::string rewritten(std::string_view text) {
     RewrittenText result = rewrite_labels(text, rules_);
-    if (result.text != text) {
-      changed_ = true;
-      plain_ = plain_ && is_column(text);
-    }
+    changed_ = changed_ || result.text != text;
     met_.labels.merge(result.labels);
     met_.plain_texts.merge(result.plain_texts);
     met_.opaque_literals = met_.opaque_literals || result.opaque_literals;
@@ -62,14 +61,6 @@ class IndexReader {
   std::vector<std::string> rewritten(std::vector<std::string> texts) {
     for (std::string& text : texts) text = rewritten(std::string_view(text));
     return texts;
-  }
-
-  /// The server quotes a name only where it must.
-  bool is_column(std::string_view text) const {
-    return std::any_of(rules_.new_columns.begin(), rules_.new_columns.end(),
-                       [&](const auto& column) {
-                         return text == column.first || text == sql::quote_identifier(column.first);
-                       });
   }
 
   std::optional<std::string> optional(int column) const {
@@ -82,16 +73,23 @@ class IndexReader {
   const LabelRules& rules_;
   RewrittenText met_;
   bool changed_ = false;
-  bool plain_ = true;
 };
 
 }  // namespace
 
+LabelType label_type(const EnumWork& work) {
+  LabelType type;
+  if (work.back) {
+    for (const std::string& label : work.type->labels) type.labels.emplace(label, label);
+  } else {
+    type.labels.insert(work.remap.begin(), work.remap.end());
+  }
+  return type;
+}
+
 LabelRules shadow_rules(const EnumWork& work, const sql::Table& table) {
   LabelRules rules;
-  LabelType type;
-  type.labels.insert(work.remap.begin(), work.remap.end());
-  rules.types[work.type->name] = std::move(type);
+  rules.types[work.type->name] = label_type(work);
   rules.new_types[work.type->name] = work.shadow_type;
   for (const EnumColumnWork& column : work.columns) {
     if (column.table == &table) rules.new_columns[column.column->name] = column.shadow;
@@ -110,22 +108,6 @@ RewrittenText rewritten_default(sql::Connection& connection, const EnumWork& wor
       {column.table->name.quoted(), column.column->name});
   return rewrite_labels(row.text(0, 0), shadow_rules(work, *column.table));
 }
-
-namespace {
-
-std::string old_definition(sql::Connection& connection, const EnumWork& work,
-                           const sql::Table& table, const sql::QualifiedName& index) {
-  std::vector<std::string> columns;
-  std::vector<std::string> old_names;
-  for (const EnumColumnWork& column : work.columns) {
-    if (column.table != &table) continue;
-    columns.push_back(column.column->name);
-    old_names.push_back(column.old_name);
-  }
-  return index_definition(connection, index, columns, old_names);
-}
-
-}  // namespace
 
 std::vector<EnumIndex> enum_indexes(sql::Connection& connection, const EnumWork& work,
                                     const sql::Table& table) {
@@ -153,16 +135,28 @@ std::vector<EnumIndex> enum_indexes(sql::Connection& connection, const EnumWork&
       continue;
     }
     found.index = &index;
-    found.shadow_name = sql::fit_identifier("pgbackfill_new_" + index.name);
-    found.old_name = sql::fit_identifier("pgbackfill_old_" + index.name);
-    found.plain = reader.plain() && found.constraint_kind == ' ' && !index.replica_identity &&
-                  found.targets.empty();
-    if (found.plain)
-      found.old_definition =
-          old_definition(connection, work, table, {table.name.schema, index.name});
+    found.shadow_name = work.shadow_name(index.name);
+    found.aside_name = work.aside_name(index.name);
     indexes.push_back(std::move(found));
   }
   return indexes;
+}
+
+void add_shadow_index(PlanContext& context, const EnumTable& columns, const EnumIndex& index) {
+  if (!index.built_as_constraint()) {
+    add_index_steps(context, {columns.table, columns.label, index.shadow_name, index.index->unique,
+                              index.definition});
+    return;
+  }
+  const sql::QualifiedName& table = columns.table->name;
+  const std::string quoted = sql::quote_identifier(index.shadow_name);
+  Step step = make_step(Stage::kIndex, columns.label, "create", index.shadow_name);
+  step.title = fmt::format("create constraint {}, the table locked", index.shadow_name);
+  step.sql = {
+      alter_table(table, fmt::format("ADD CONSTRAINT {} {}", quoted, index.constraint_definition))};
+  step.probe = probe::constraint_exists(table, index.shadow_name, false);
+  step.inverse = {alter_table(table, "DROP CONSTRAINT IF EXISTS " + quoted)};
+  context.plan.steps.push_back(std::move(step));
 }
 
 }  // namespace pgbackfill::planner

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "planner/operations/enum/enum_sql.hpp"
 #include "planner/operations/enum/enum_work.hpp"
 #include "planner/operations/enum/label_rewriter.hpp"
 #include "planner/scope.hpp"
@@ -15,13 +16,10 @@ namespace pgbackfill::planner {
 /// to build it over the shadows.
 struct EnumIndex {
   const sql::Index* index = nullptr;
-  std::string shadow_name;  ///< until the swap
-  std::string old_name;     ///< of the former one after the swap
-  /// Nothing but bare columns of it changes, and no rule rests on it: it can be built anew over
-  /// the old columns.
-  bool plain = false;
-  std::string old_definition;         ///< when plain: `definition` over the old columns
+  std::string shadow_name;            ///< until the swap
+  std::string aside_name;             ///< of the former one after the swap
   std::string definition;             ///< what follows the table's name in CREATE INDEX
+  std::string definition_in_place;    ///< the same over the columns that it has, text as it is
   std::vector<std::string> keys;      ///< over the shadows, without order and operator class
   std::string predicate;              ///< over the shadows; empty when it has none
   std::string object;                 ///< its oid
@@ -41,12 +39,18 @@ struct EnumIndex {
   bool built_as_constraint() const { return constraint_kind == 'x' || deferrable; }
 };
 
+/// What the type's labels read as behind the swap.
+LabelType label_type(const EnumWork& work);
+
 /// The rules for what is built before the swap, over the shadows of `table`.
 LabelRules shadow_rules(const EnumWork& work, const sql::Table& table);
 
 /// The column's default over the new type. REQUIRES: it has one, and no transaction is open.
 RewrittenText rewritten_default(sql::Connection& connection, const EnumWork& work,
                                 const EnumColumnWork& column);
+
+/// Builds the index over the shadows.
+void add_shadow_index(PlanContext& context, const EnumTable& columns, const EnumIndex& index);
 
 /// The indexes of `table` that a swap of `work`'s type has to carry over. REQUIRES: no transaction
 /// is open.

@@ -22,7 +22,7 @@ std::vector<EnumKey> enum_keys(sql::Connection& connection, const EnumWork& work
   std::vector<EnumKey> keys;
   for (ForeignKeyParts& parts : foreign_keys_over(connection, tables, columns)) {
     EnumKey key{std::move(parts), {}, {}};
-    key.shadow_name = sql::fit_identifier("pgbackfill_new_" + key.name);
+    key.shadow_name = work.shadow_name(key.name);
     key.clause = foreign_key_clause(key, naming);
     keys.push_back(std::move(key));
   }
@@ -34,7 +34,8 @@ void add_key_steps(PlanContext& context, const EnumWork& work) {
     const std::string label = key.table.display(context.spec.schema);
     const std::string quoted = quote_identifier(key.shadow_name);
     Step add = make_step(Stage::kFinish, label, "carry-key", key.shadow_name);
-    add.title = fmt::format("add foreign key {} over the new labels, for new rows", key.name);
+    add.title =
+        fmt::format("add foreign key {} over the {} labels, for new rows", key.name, work.coming());
     // The referenced table first, as one who deletes there comes to ours.
     add.sql = lock_calmly({key.referenced, key.table}, "SHARE ROW EXCLUSIVE");
     add.sql.push_back(
@@ -44,8 +45,8 @@ void add_key_steps(PlanContext& context, const EnumWork& work) {
     context.plan.steps.push_back(std::move(add));
     if (!key.validated) continue;
     Step validate = make_step(Stage::kFinish, label, "validate-carried", key.shadow_name);
-    validate.title =
-        fmt::format("check foreign key {} over the new labels, for all rows", key.name);
+    validate.title = fmt::format("check foreign key {} over the {} labels, for all rows", key.name,
+                                 work.coming());
     validate.sql = {alter_table(key.table, "VALIDATE CONSTRAINT " + quoted)};
     validate.probe = probe::constraint_exists(key.table, key.shadow_name, true);
     context.plan.steps.push_back(std::move(validate));

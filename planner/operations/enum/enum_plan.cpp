@@ -7,6 +7,7 @@
 #include "planner/operations/enum/enum_return.hpp"
 #include "planner/operations/enum/enum_sql.hpp"
 #include "planner/operations/enum/enum_value.hpp"
+#include "planner/operations/enum/way_back.hpp"
 #include "planner/plan/not_null.hpp"
 
 #include <fmt/format.h>
@@ -54,32 +55,8 @@ void add_sync_trigger(PlanContext& context, const EnumWork& work, const EnumTabl
   context.plan.steps.push_back(std::move(step));
 }
 
-void add_shadow_index(PlanContext& context, const EnumTable& columns, const EnumIndex& index) {
-  if (!index.built_as_constraint()) {
-    add_index_steps(context, {columns.table, columns.label, index.shadow_name, index.index->unique,
-                              index.definition});
-    return;
-  }
-  const sql::QualifiedName& table = columns.table->name;
-  const std::string quoted = quote_identifier(index.shadow_name);
-  Step step = make_step(Stage::kIndex, columns.label, "create", index.shadow_name);
-  step.title = fmt::format("create constraint {}, the table locked", index.shadow_name);
-  step.sql = {
-      alter_table(table, fmt::format("ADD CONSTRAINT {} {}", quoted, index.constraint_definition))};
-  step.probe = probe::constraint_exists(table, index.shadow_name, false);
-  step.inverse = {alter_table(table, "DROP CONSTRAINT IF EXISTS " + quoted)};
-  context.plan.steps.push_back(std::move(step));
-}
-
-void drop_old(PlanContext& context, const EnumWork& work, bool returns) {
-  const auto add = [&](Step step, std::vector<std::string> inverse) {
-    if (returns) {
-      step.inverse = std::move(inverse);
-    } else {
-      step.irreversible = "the cutover before it cannot be";
-    }
-    context.plan.steps.push_back(std::move(step));
-  };
+void drop_old(PlanContext& context, const EnumWork& work) {
+  const WayBack back(work);
   for (const EnumTable& columns : enum_tables(work)) {
     const sql::QualifiedName& table = columns.table->name;
     for (const EnumColumnWork* column : columns.columns) {
@@ -89,9 +66,10 @@ void drop_old(PlanContext& context, const EnumWork& work, bool returns) {
           fmt::format("drop {}, the old values of {}", column->old_name, column->column->name);
       step.sql = {alter_table(table, "DROP COLUMN IF EXISTS " + name)};
       step.probe = probe::no(probe::column_exists(table, column->old_name));
-      if (returns) step.losses = label_losses(work, *column, type_label(context, work));
-      add(std::move(step),
-          {alter_table(table, fmt::format("ADD COLUMN {} {}", name, work.old_type.quoted()))});
+      step.losses = label_losses(back, *column, type_label(context, work));
+      step.inverse = {alter_table(
+          table, fmt::format("ADD COLUMN {} {}", name, shadow_column_type(back.work(), *column)))};
+      context.plan.steps.push_back(std::move(step));
     }
   }
   Step step = make_step(Stage::kFinish, type_label(context, work), "drop-type");
@@ -99,7 +77,8 @@ void drop_old(PlanContext& context, const EnumWork& work, bool returns) {
   step.title = fmt::format("drop the old type {}", work.old_type.name);
   step.sql = {fmt::format("DROP TYPE IF EXISTS {}", work.old_type.quoted())};
   step.probe = probe::no(probe::type_exists(work.old_type));
-  add(std::move(step), create_enum(context.connection, work, work.old_type, work.type->labels));
+  step.inverse = create_enum(context.connection, work, work.old_type, work.type->labels);
+  context.plan.steps.push_back(std::move(step));
 }
 
 }  // namespace
@@ -155,8 +134,8 @@ void plan_enum_finish(PlanContext& context) {
     } else if (work.path == EnumPath::kShadow) {
       add_enum_reconcile(context, work);
       add_key_steps(context, work);
-      const bool returns = add_swap(context, work).empty();
-      drop_old(context, work, returns);
+      add_swap(context, work);
+      drop_old(context, work);
     }
     context.plan.enums.push_back({work.type->name, work.spec->values, work.spec->strict_order});
   }

@@ -7,14 +7,14 @@
 namespace pgbackfill::planner {
 namespace {
 
-EnumColumnWork resolve_enum_column(const JobSpec& spec, const sql::Table& table,
-                                   const sql::Column& column) {
+EnumColumnWork resolve_enum_column(const JobSpec& spec, const EnumWork& type,
+                                   const sql::Table& table, const sql::Column& column) {
   EnumColumnWork work;
   work.table = &table;
   work.column = &column;
   work.label = table.name.display(spec.schema);
-  work.shadow = sql::fit_identifier("pgbackfill_new_" + column.name);
-  work.old_name = sql::fit_identifier("pgbackfill_old_" + column.name);
+  work.shadow = type.shadow_name(column.name);
+  work.old_name = type.aside_name(column.name);
   return work;
 }
 
@@ -75,8 +75,8 @@ std::optional<EnumWork> resolve_enum(const JobSpec& spec, const sql::Catalog& ca
   EnumWork work;
   work.spec = &enum_spec;
   work.type = type;
-  work.shadow_type = {type->name.schema, sql::fit_identifier("pgbackfill_new_" + type->name.name)};
-  work.old_type = {type->name.schema, sql::fit_identifier("pgbackfill_old_" + type->name.name)};
+  work.shadow_type = {type->name.schema, work.shadow_name(type->name.name)};
+  work.old_type = {type->name.schema, work.aside_name(type->name.name)};
   map_labels(work);
   if (already_equal(work)) return work;
   work.path = can_rename(work) ? EnumPath::kRename : EnumPath::kShadow;
@@ -89,7 +89,7 @@ std::optional<EnumWork> resolve_enum(const JobSpec& spec, const sql::Catalog& ca
       if (!scalar && column.type_name != array) continue;
       // Generated anew over those it is generated from.
       if (column.generated) continue;
-      work.columns.push_back(resolve_enum_column(spec, table, column));
+      work.columns.push_back(resolve_enum_column(spec, work, table, column));
       work.columns.back().array = !scalar;
     }
   }

@@ -38,7 +38,7 @@ std::vector<std::string> type_decoration(sql::Connection& connection, const Enum
 }
 
 std::string sync_function(const EnumWork& work, const sql::Table& table) {
-  return ledger_function("sync", table.name, work.type->name.name).quoted();
+  return ledger_function(work.back ? "return" : "sync", table.name, work.type->name.name).quoted();
 }
 
 }  // namespace
@@ -66,7 +66,8 @@ std::vector<std::string> create_enum(sql::Connection& connection, const EnumWork
 }
 
 std::string sync_trigger(const EnumWork& work) {
-  return sql::fit_identifier("zzz_pgbackfill_sync_" + work.type->name.name);
+  return sql::fit_identifier((work.back ? "zzz_pgbackfill_return_" : "zzz_pgbackfill_sync_") +
+                             work.type->name.name);
 }
 
 std::vector<std::string> create_sync(const PlanContext& context, const EnumWork& work,
@@ -87,30 +88,24 @@ std::vector<std::string> create_sync(const PlanContext& context, const EnumWork&
     }
   }
   // A trigger's condition may hold no subquery; the function looks at every row then.
-  return create_row_trigger(context, columns, sync_trigger(work),
-                            sync_function(work, *columns.table), assignments,
-                            plain ? join(conditions, " OR ") : "");
+  const std::string body =
+      "#variable_conflict use_column\nBEGIN\n" + assignments + "  RETURN NEW;\nEND";
+  const std::string when =
+      plain ? fmt::format("WHEN ({}) ", join(conditions, " OR ")) : std::string();
+  const std::string function = sync_function(work, *columns.table);
+  return {fmt::format("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY "
+                      "DEFINER SET search_path = {} AS {}",
+                      function, trigger_search_path(context.spec.schema), quote_literal(body)),
+          fmt::format("CREATE TRIGGER {} BEFORE INSERT OR UPDATE ON {} FOR EACH ROW {}"
+                      "EXECUTE FUNCTION {}()",
+                      quote_identifier(sync_trigger(work)), columns.table->name.quoted(), when,
+                      function)};
 }
 
 std::vector<std::string> drop_sync(const EnumWork& work, const sql::Table& table) {
   return {fmt::format("DROP TRIGGER IF EXISTS {} ON {}", quote_identifier(sync_trigger(work)),
                       table.name.quoted()),
           fmt::format("DROP FUNCTION IF EXISTS {}()", sync_function(work, table))};
-}
-
-std::vector<std::string> create_row_trigger(const PlanContext& context, const EnumTable& columns,
-                                            const std::string& trigger, const std::string& function,
-                                            const std::string& assignments,
-                                            const std::string& condition) {
-  const std::string body =
-      "#variable_conflict use_column\nBEGIN\n" + assignments + "  RETURN NEW;\nEND";
-  const std::string when = condition.empty() ? "" : fmt::format("WHEN ({}) ", condition);
-  return {fmt::format("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY "
-                      "DEFINER SET search_path = {} AS {}",
-                      function, trigger_search_path(context.spec.schema), quote_literal(body)),
-          fmt::format("CREATE TRIGGER {} BEFORE INSERT OR UPDATE ON {} FOR EACH ROW {}"
-                      "EXECUTE FUNCTION {}()",
-                      quote_identifier(trigger), columns.table->name.quoted(), when, function)};
 }
 
 std::string rename_column(const sql::QualifiedName& table, const std::string& from,

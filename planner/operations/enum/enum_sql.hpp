@@ -32,13 +32,6 @@ std::vector<std::string> create_sync(const PlanContext& context, const EnumWork&
                                      const EnumTable& columns);
 std::vector<std::string> drop_sync(const EnumWork& work, const sql::Table& table);
 
-/// A plpgsql trigger function of the ledger's schema, and its trigger on rows that `condition`
-/// holds for (empty: on all).
-std::vector<std::string> create_row_trigger(const PlanContext& context, const EnumTable& columns,
-                                            const std::string& trigger, const std::string& function,
-                                            const std::string& assignments,
-                                            const std::string& condition);
-
 std::string rename_column(const sql::QualifiedName& table, const std::string& from,
                           const std::string& to);
 std::string rename_index(const std::string& schema, const std::string& from, const std::string& to);

@@ -50,7 +50,11 @@ class TableSwap {
 
   std::vector<std::string> statements() {
     append(statements_, drop_sync(work_, *columns_.table));
-    drop_rules();
+    if (work_.back) {
+      put_aside();
+    } else {
+      drop_rules();
+    }
     for (const EnumColumnWork* column : columns_.columns) swap_column(*column);
     for (const EnumCheck& check : checks_) swap_check(check);
     for (const EnumIndex& index : indexes_) swap_index(index);
@@ -78,12 +82,37 @@ class TableSwap {
     }
   }
 
+  /// Of a way back: all is to be as it was before the swap, from which a run may go on.
+  void put_aside() {
+    for (const EnumCheck& check : checks_) {
+      alter(fmt::format("RENAME CONSTRAINT {} TO {}", quote_identifier(check.name),
+                        quote_identifier(work_.aside_name(check.name))));
+    }
+    for (const EnumIndex& index : indexes_) {
+      const std::string& name = index.index->name;
+      if (index.constraint_kind == ' ') {
+        add(rename_index(table_.schema, name, index.aside_name));
+      } else if (index.built_as_constraint()) {
+        alter(fmt::format("RENAME CONSTRAINT {} TO {}", quote_identifier(name),
+                          quote_identifier(index.aside_name)));
+      } else {
+        // No constraint gives its index back: another one has been built.
+        alter("DROP CONSTRAINT " + quote_identifier(name));
+      }
+      for (const EnumColumnWork* column : columns_.columns) {
+        if (!index_uses(*index.index, column->column->name)) continue;
+        add(rename_column({table_.schema, index.aside_name}, column->column->name,
+                          column->old_name));
+      }
+    }
+  }
+
   void swap_column(const EnumColumnWork& column) {
     const std::string& name = column.column->name;
     add(rename_column(table_, name, column.old_name));
     add(rename_column(table_, column.shadow, name));
     append(statements_, hand_over_not_null(context_, *columns_.table, *column.column, column.shadow,
-                                           column.old_name, false)
+                                           column.old_name, work_.back)
                             .forth);
     std::vector<std::string> actions{alter_column(column.old_name, "DROP DEFAULT")};
     if (column.column->default_expression) {
@@ -110,11 +139,11 @@ class TableSwap {
     // An index keeps the names its columns had when it was built.
     for (const EnumColumnWork* column : columns_.columns) {
       if (!index_uses(*index.index, column->column->name)) continue;
-      add(rename_column({table_.schema, index.shadow_name}, column->shadow, column->column->name));
+      rename_index_column(index.shadow_name, *column);
     }
     if (index.constraint_kind == ' ') {
-      if (!index.index->unique) {
-        add(rename_index(table_.schema, name, index.old_name));
+      if (!index.index->unique && !work_.back) {
+        add(rename_index(table_.schema, name, index.aside_name));
       }
       add(rename_index(table_.schema, index.shadow_name, name));
     } else if (index.built_as_constraint()) {
@@ -126,6 +155,16 @@ class TableSwap {
                         index.constraint_kind == 'p' ? "PRIMARY KEY" : "UNIQUE"));
     }
     decorate_index(index);
+  }
+
+  void rename_index_column(const std::string& index, const EnumColumnWork& column) {
+    const sql::QualifiedName name{table_.schema, index};
+    const std::string rename = rename_column(name, column.shadow, column.column->name);
+    if (!work_.back) return add(rename);
+    // The former index itself may stand yet, whose columns never had another name.
+    add("DO " +
+        quote_literal(fmt::format("BEGIN IF {} THEN {}; END IF; END",
+                                  "(" + probe::column_exists(name, column.shadow) + ")", rename)));
   }
 
   void decorate_index(const EnumIndex& index) {
@@ -155,6 +194,8 @@ class TableSwap {
 /// Fails the swap when something made after the plan still hangs on the old columns: it would go
 /// on reading values that no longer change.
 std::string nothing_left_behind(const EnumWork& work) {
+  // On a way back what judges the columns alone stays with them.
+  const std::string_view stays = work.back ? "AND d.classid <> 'pg_constraint'::regclass " : "";
   std::vector<std::string> columns;
   for (const EnumColumnWork& column : work.columns) {
     columns.push_back(fmt::format("({}::regclass, {})", quote_literal(column.table->name.quoted()),
@@ -168,12 +209,12 @@ std::string nothing_left_behind(const EnumWork& work) {
       "  JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid\n"
       "    AND d.refobjsubid = a.attnum AND d.deptype = 'n'\n"
       "  LEFT JOIN pg_class AS c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid\n"
-      "  WHERE c.relkind IS DISTINCT FROM 'i';\n"
+      "  WHERE c.relkind IS DISTINCT FROM 'i' {};\n"
       "IF found IS NOT NULL THEN RAISE EXCEPTION USING\n"
       "  MESSAGE = 'made after the plan, and reads the old values: ' || found,\n"
-      "  HINT = 'Drop it, run again, and create it again afterwards.'; END IF;\n"
+      "  HINT = 'Drop it, {} again, and create it again afterwards.'; END IF;\n"
       "END",
-      join(columns, ", "));
+      join(columns, ", "), stays, work.back ? "roll back" : "run");
   return "DO " + quote_literal(body);
 }
 
@@ -206,46 +247,74 @@ void analyze_whole(PlanContext& context, const std::vector<EnumTable>& tables) {
   }
 }
 
+/// Each in its turn, whichever of them the swap has left empty.
+std::string refill(const CarriedObject& view) {
+  return "DO " +
+         quote_literal(fmt::format("BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = "
+                                   "to_regclass({}) AND NOT relispopulated) THEN REFRESH "
+                                   "MATERIALIZED VIEW {}; END IF; END",
+                                   quote_literal(view.name), view.name));
+}
+
+/// The swap's inverse leaves them empty too, and what follows it is what was done before the swap.
+void add_refill(PlanContext& context, const EnumWork& work, const Carried& carried) {
+  Step step = make_step(Stage::kFinish, type_label(context, work), "refill");
+  step.table.clear();
+  step.title = "nothing now; on a rollback, fill the materialized views again";
+  for (const CarriedObject& object : carried.objects) {
+    if (object.stored && object.populated) step.inverse.push_back(refill(object));
+  }
+  if (!step.inverse.empty()) context.plan.steps.push_back(std::move(step));
+}
+
 }  // namespace
 
-std::string add_swap(PlanContext& context, const EnumWork& work) {
+std::vector<std::string> swap_statements(PlanContext& context, const EnumWork& work,
+                                         const Carried& carried) {
+  std::vector<std::string> statements;
+  const std::vector<EnumTable> tables = enum_tables(work);
+  const std::vector<EnumKey> keys = enum_keys(context.connection, work);
+  if (!carried.objects.empty() || !keys.empty()) {
+    statements.emplace_back(kStepBackFirst);
+    // Bodies are judged when they run, as before.
+    if (!carried.objects.empty()) statements.emplace_back("SET LOCAL check_function_bodies = off");
+    if (!tables.empty()) statements.push_back(keep_writers_out(tables));
+  }
+  append(statements, drop_keys(keys));
+  for (const CarriedObject* object : in_drop_order(carried.objects)) {
+    append(statements, object->drop);
+  }
+  for (const EnumTable& columns : tables) {
+    append(statements, TableSwap(context, work, columns).statements());
+  }
+  append(statements, rename_keys(keys));
+  statements.push_back(rename_type(work.type->name, work.old_type.name));
+  statements.push_back(rename_type(work.shadow_type, work.type->name.name));
+  for (const CarriedObject& object : carried.objects) append(statements, object.create);
+  if (!work.columns.empty()) statements.push_back(nothing_left_behind(work));
+  return statements;
+}
+
+void add_swap(PlanContext& context, const EnumWork& work) {
   const Carried carried = carried_objects(context.connection, context.scope, work);
+  add_refill(context, work, carried);
   Step step = make_step(Stage::kFinish, type_label(context, work), "swap");
   step.table.clear();
   step.title = fmt::format("cutover: swap in the new labels of {}", type_label(context, work));
-  const std::vector<EnumTable> tables = enum_tables(work);
-  const std::vector<EnumKey> keys = enum_keys(context.connection, work);
   if (!carried.objects.empty()) {
     step.title += fmt::format(", and set up {} object{} anew", carried.objects.size(),
                               carried.objects.size() == 1 ? "" : "s");
-    // Bodies are judged when they run, as before.
-    step.sql.emplace_back("SET LOCAL check_function_bodies = off");
   }
-  if (!carried.objects.empty() || !keys.empty()) {
-    step.sql.insert(step.sql.begin(), std::string(kStepBackFirst));
-    if (!tables.empty()) step.sql.push_back(keep_writers_out(tables));
-  }
-  append(step.sql, drop_keys(keys));
-  for (const CarriedObject* object : in_drop_order(carried.objects)) append(step.sql, object->drop);
-  for (const EnumTable& columns : tables) {
-    append(step.sql, TableSwap(context, work, columns).statements());
-  }
-  append(step.sql, rename_keys(keys));
-  step.sql.push_back(rename_type(work.type->name, work.old_type.name));
-  step.sql.push_back(rename_type(work.shadow_type, work.type->name.name));
-  for (const CarriedObject& object : carried.objects) append(step.sql, object.create);
-  if (!work.columns.empty()) step.sql.push_back(nothing_left_behind(work));
+  step.sql = swap_statements(context, work, carried);
   // The types change names in the same transaction as the columns.
   step.probe = probe::no(probe::type_exists(work.shadow_type));
-  step.irreversible = no_way_back(context, work, carried);
-  if (step.irreversible.empty()) return_from_swap(context, work, step);
-  const std::string irreversible = step.irreversible;
+  return_from_swap(context, work, step);
   context.plan.steps.push_back(std::move(step));
+  const std::vector<EnumTable> tables = enum_tables(work);
   for (const CarriedObject& object : carried.objects) {
     if (object.stored && object.populated) add_refresh(context, object);
     if (object.kind == "statistics" || object.kind == "generated") analyze_whole(context, tables);
   }
-  return irreversible;
 }
 
 }  // namespace pgbackfill::planner

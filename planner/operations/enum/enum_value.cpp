@@ -2,6 +2,7 @@
 
 #include "planner/backfill/reconcile_sql.hpp"
 #include "planner/operations/enum/enum_plan.hpp"
+#include "planner/operations/enum/way_back.hpp"
 
 #include <fmt/format.h>
 
@@ -41,8 +42,22 @@ std::string label_expression(const EnumWork& work, const sql::Table& table, std:
     }
     cases += fmt::format(" WHEN {} THEN {}", quote_literal(from), value);
   }
+  if (work.back) {
+    // A label that nothing leads back from fails here and is named.
+    const std::string fails =
+        fmt::format("({}::text || ' (nothing tells what it was)')::{}", old, type);
+    return cases.empty() ? fails : fmt::format("(CASE {}::text{} ELSE {} END)", old, cases, fails);
+  }
   if (cases.empty()) return fmt::format("NULL::{}", type);
   return fmt::format("(CASE {}::text{} END)", old, cases);
+}
+
+/// Of a way back: `kept`, where it agrees with the label `now`, else `value`.
+std::string kept_or(const EnumWork& work, std::string_view kept, std::string_view now,
+                    std::string value) {
+  if (work.agreeing.empty()) return value;
+  return fmt::format("(CASE WHEN ({0}::text, {1}::text) IN ({2}) THEN {0} ELSE {3} END)", kept, now,
+                     pair_list(work.agreeing), value);
 }
 
 }  // namespace
@@ -58,11 +73,16 @@ bool remaps_plainly(const EnumWork& work, const EnumColumnWork& column) {
 std::string remap_expression(const EnumWork& work, const EnumColumnWork& column,
                              std::string_view row) {
   const std::string value = fmt::format("{}.{}", row, quote_identifier(column.column->name));
-  if (!column.array) return label_expression(work, *column.table, value, row);
+  const std::string kept = fmt::format("{}.{}", row, quote_identifier(column.shadow));
+  if (!column.array) {
+    return kept_or(work, kept, value, label_expression(work, *column.table, value, row));
+  }
   return fmt::format(
       "(CASE WHEN {0} IS NOT NULL THEN coalesce((SELECT array_agg({1} ORDER BY e.place) FROM "
       "unnest({0}) WITH ORDINALITY AS e (label, place)), '{{}}'::{2}) END)",
-      value, label_expression(work, *column.table, "e.label", row),
+      value,
+      kept_or(work, fmt::format("({})[e.place::integer]", kept), "e.label",
+              label_expression(work, *column.table, "e.label", row)),
       shadow_column_type(work, column));
 }
 

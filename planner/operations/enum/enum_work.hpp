@@ -9,10 +9,13 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace pgbackfill::planner {
+
+using LabelPairs = std::vector<std::pair<std::string, std::string>>;
 
 struct EnumColumnWork {
   const sql::Table* table = nullptr;
@@ -34,10 +37,23 @@ struct EnumWork {
   const EnumSpec* spec = nullptr;
   const sql::EnumType* type = nullptr;
   EnumPath path = EnumPath::kNone;
-  std::vector<std::pair<std::string, std::string>> remap;  ///< every mapped label of the catalog
+  LabelPairs remap;                   ///< every mapped label of the catalog
   std::vector<std::string> unmapped;  ///< labels of the catalog that nothing maps into the new list
   std::vector<EnumColumnWork> columns;
   sql::QualifiedName shadow_type;
+
+  /// It is the way back of such a swap (WayBack): texts get the labels that they have while it is
+  /// planned, whatever `remap` does to the rows.
+  bool back = false;
+  /// Of the way back: labels of a shadow and of its column that agree. Such a shadow stays.
+  LabelPairs agreeing;
+
+  /// What something is called in the place of `name` before the swap, and the former one after it.
+  std::string shadow_name(const std::string& name) const { return prefixed(name, back); }
+  std::string aside_name(const std::string& name) const { return prefixed(name, !back); }
+
+  /// The labels that the swap brings, for people.
+  std::string_view coming() const { return back ? "old" : "new"; }
 
   /// Its rows get different labels by a condition.
   bool splits(const std::string& label) const { return spec->when.contains(label); }
@@ -48,6 +64,11 @@ struct EnumWork {
   std::set<std::string> built_anew;
   /// What it found, which the server takes long to find.
   std::shared_ptr<const sql::Result> dependents;
+
+ private:
+  static std::string prefixed(const std::string& name, bool old) {
+    return sql::fit_identifier((old ? "pgbackfill_old_" : "pgbackfill_new_") + name);
+  }
 };
 
 /// Of every [[enum]] whose type the database has.
