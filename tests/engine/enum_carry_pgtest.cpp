@@ -29,7 +29,6 @@ using engine::RollbackOutcome;
 using engine::RunOutcome;
 using planner::Stage;
 using ::testing::AllOf;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -395,6 +394,8 @@ TEST_F(EnumCarryAll, WhatDoesNotComeBackIsCountedFirst) {
       "UPDATE users SET role = 'foreman', level = 1 WHERE id IN (2, 3, 5);"
       "UPDATE users SET roles = '{worker,foreman,foreman}' WHERE id = 7;"
       "CREATE VIEW late AS SELECT id FROM plain_users;"
+      "CREATE POLICY late ON users USING (role = 'worker');"
+      "ALTER TABLE users ADD late bool GENERATED ALWAYS AS (role = 'worker') STORED;"
       "CREATE FUNCTION lately(r user_role) RETURNS int LANGUAGE sql AS 'SELECT 1'");
   const auto finished = dump();
   const auto rows = checksums();
@@ -405,10 +406,13 @@ TEST_F(EnumCarryAll, WhatDoesNotComeBackIsCountedFirst) {
                                  HasSubstr("users.roles: 2 elements 'foreman': " + untold),
                                  HasSubstr("roles.role: 1 row 'foreman': " + untold),
                                  HasSubstr("view late lies over what is set up anew"),
+                                 HasSubstr("policy late on table users depends on it"),
+                                 HasSubstr("column late of table users depends on it"),
                                  HasSubstr("function lately(user_role) depends on it")));
   EXPECT_EQ(dump(), finished);
   EXPECT_EQ(checksums(), rows);
-  sql("DROP VIEW late; DROP FUNCTION lately; UPDATE users SET roles = '{worker}' WHERE id = 7;"
+  sql("DROP VIEW late; DROP FUNCTION lately; DROP POLICY late ON users;"
+      "ALTER TABLE users DROP late; UPDATE users SET roles = '{worker}' WHERE id = 7;"
       "UPDATE users SET role = 'admin' WHERE role = 'foreman';"
       "DELETE FROM roles WHERE role = 'foreman'; ALTER TABLE users ADD CONSTRAINT known CHECK "
       "(true)");
