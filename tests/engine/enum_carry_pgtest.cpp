@@ -32,6 +32,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::UnorderedElementsAre;
 
 /// user becomes worker, foreman is new, and the order is another: no path but the shadows.
 constexpr std::string_view kWorkers =
@@ -417,6 +418,36 @@ TEST_F(EnumCarryAll, WhatDoesNotComeBackIsCountedFirst) {
       "DELETE FROM roles WHERE role = 'foreman'; ALTER TABLE users ADD CONSTRAINT known CHECK "
       "(true)");
   EXPECT_EQ(roll_back(spec).outcome, RollbackOutcome::kDone);
+}
+
+TEST_F(EnumCarryAll, KeysThatWouldComeBackAsOneAreRefused) {
+  const auto before = dump();
+  const auto spec = enum_job(std::string(kWorkers) + "unmap = { foreman = \"user\" }\n");
+  ASSERT_EQ(run(spec).outcome, RunOutcome::kDone);
+  sql("INSERT INTO roles VALUES ('foreman');"
+      "INSERT INTO members (id, role) VALUES (3, 'foreman'), (6, 'foreman'), (1, 'foreman');"
+      "UPDATE users SET roles = '{{worker,admin},{admin,worker}}' WHERE id = 7");
+  const auto rows = checksums();
+  const auto refused = command("rollback", spec, {"--yes"});
+  EXPECT_EQ(refused.exit_code, 3) << refused.err;
+  const std::string unique = ": it is unique, and with the old labels ";
+  EXPECT_THAT(refused.err,
+              AllOf(HasSubstr("index roles_pkey of table roles" + unique + "1 key would"),
+                    HasSubstr("index members_pkey of table members" + unique + "2 keys would"),
+                    HasSubstr("users.roles: 1 row has an array of several dimensions"),
+                    Not(HasSubstr("cannot be counted"))));
+  EXPECT_EQ(checksums(), rows);
+  sql("DELETE FROM roles WHERE role = 'foreman'; DELETE FROM members WHERE role = 'foreman';"
+      "INSERT INTO members (id, role) VALUES (500, 'foreman'); UPDATE users SET roles = "
+      "'{foreman,admin}'"
+      " WHERE id = 7");
+  EXPECT_THROW(roll_back(spec), engine::Refused);
+  EXPECT_THAT(losses_, UnorderedElementsAre("members.role: 1 row 'foreman' becomes 'user'",
+                                            "users.roles: 1 element 'foreman' becomes 'user'"));
+  EXPECT_EQ(roll_back(spec, {}, true).outcome, RollbackOutcome::kDone);
+  EXPECT_EQ(dump(), before);
+  EXPECT_EQ(value("SELECT role FROM members WHERE id = 500"), "user");
+  EXPECT_EQ(value("SELECT roles FROM users WHERE id = 7"), "{user,admin}");
 }
 
 TEST_F(EnumCarryAll, KilledAtTheSwapItGoesOn) {

@@ -1,7 +1,12 @@
+#include "planner/operations/enum/enum_index.hpp"
 #include "planner/operations/enum/enum_return.hpp"
+#include "planner/operations/enum/enum_sql.hpp"
 #include "planner/plan/losses.hpp"
 
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
 
 namespace pgbackfill::planner {
 namespace {
@@ -63,7 +68,89 @@ std::vector<std::string> label_counts(const WayBack& back, const EnumColumnWork&
   return losses;
 }
 
+/// Of the way back: labels that differ may be alike behind it.
+bool may_merge(const EnumWork& work) {
+  std::set<std::string> targets;
+  return std::any_of(work.remap.begin(), work.remap.end(),
+                     [&](const auto& pair) { return !targets.insert(pair.second).second; });
+}
+
+/// The labels that come back, as text over the row t: the type of theirs is not there yet.
+std::string label_back(const EnumWork& back, const EnumColumnWork& column) {
+  std::string cases;
+  for (const auto& [label, becomes] : back.remap) {
+    cases += fmt::format(" WHEN {} THEN {}", quote_literal(label), quote_literal(becomes));
+  }
+  return fmt::format("CASE t.{}::text{} END", quote_identifier(column.column->name), cases);
+}
+
+/// Nothing but columns of it changes, so that text can stand for their labels.
+bool over_bare_columns(const EnumIndex& index, const EnumTable& columns) {
+  return std::all_of(columns.columns.begin(), columns.columns.end(), [&](const auto* column) {
+    const auto leaves = [&](const std::string& text) {
+      return !mentions_word(text, column->shadow);
+    };
+    const bool bare = std::all_of(index.keys.begin(), index.keys.end(), [&](const auto& key) {
+      const bool is_it = key == column->shadow || key == quote_identifier(column->shadow);
+      return leaves(key) || (is_it && !column->array);
+    });
+    return bare && leaves(index.predicate);
+  });
+}
+
+/// How many keys of a unique index come back as equal ones.
+std::string duplicates(const EnumTable& columns, const EnumIndex& index,
+                       const std::string& shadows) {
+  std::vector<std::string> where;
+  for (const std::string& key : index.keys) {
+    if (!index.nulls_alike) where.push_back(fmt::format("({}) IS NOT NULL", key));
+  }
+  if (!index.predicate.empty()) where.push_back(index.predicate);
+  return fmt::format(
+      "SELECT {} || count(*) || CASE count(*) WHEN 1 THEN ' key' ELSE ' keys' END || ' would be "
+      "there more than once; change or delete those rows first', true FROM (SELECT FROM (SELECT "
+      "t.*{} FROM {} AS t) AS t WHERE {} GROUP BY {} HAVING count(*) > 1) AS d HAVING count(*) > 0",
+      quote_literal(fmt::format("index {} of table {}: it is unique, and with the old labels ",
+                                index.index->name, columns.label)),
+      shadows, columns.table->name.quoted(), where.empty() ? "true" : join(where, " AND "),
+      join(index.keys, ", "));
+}
+
 }  // namespace
+
+std::vector<std::string> duplicates_on_the_way(sql::Connection& connection, const WayBack& back) {
+  EnumWork trial = back.work();
+  if (!may_merge(trial)) return {};
+  // Names that no column has, whether or not the old ones stand.
+  for (EnumColumnWork& column : trial.columns) {
+    column.shadow = sql::fit_identifier("pgbackfill_back_" + column.column->name);
+  }
+  std::vector<std::string> questions;
+  for (const EnumTable& columns : enum_tables(trial)) {
+    std::string shadows;
+    for (const EnumColumnWork* column : columns.columns) {
+      if (column->array) continue;
+      shadows +=
+          fmt::format(", {} AS {}", label_back(trial, *column), quote_identifier(column->shadow));
+    }
+    for (const EnumIndex& index : enum_indexes(connection, trial, *columns.table)) {
+      if (!index.index->unique || !over_bare_columns(index, columns)) continue;
+      questions.push_back(duplicates(columns, index, shadows));
+    }
+  }
+  return questions;
+}
+
+std::string nested_arrays(const EnumColumnWork& column) {
+  const std::string name = quote_identifier(column.column->name);
+  return fmt::format(
+      "SELECT {0} || count(*) || CASE count(*) WHEN 1 THEN ' row has' ELSE ' rows have' END || ' "
+      "an array of several dimensions, or whose first element is not number 1; change those rows "
+      "first', true FROM {1} WHERE array_ndims({2}) > 1 OR array_lower({2}, 1) <> 1 HAVING "
+      "count(*) > 0",
+      quote_literal(fmt::format("{}.{}: ", column.label, column.column->name)),
+      column.table->name.quoted(), name);
+}
 
 std::string made_over_carried(const EnumWork& work, const Carried& carried) {
   std::vector<std::string> identities;

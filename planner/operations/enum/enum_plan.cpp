@@ -77,6 +77,7 @@ void drop_old(PlanContext& context, const EnumWork& work) {
   step.title = fmt::format("drop the old type {}", work.old_type.name);
   step.sql = {fmt::format("DROP TYPE IF EXISTS {}", work.old_type.quoted())};
   step.probe = probe::no(probe::type_exists(work.old_type));
+  step.losses = duplicates_on_the_way(context.connection, back);
   step.inverse = create_enum(context.connection, work, work.old_type, work.type->labels);
   context.plan.steps.push_back(std::move(step));
 }

@@ -87,6 +87,7 @@ std::vector<std::string> questions(PlanContext& context, const WayBack& back, co
     questions.push_back(column_dependents(table, column.label, name,
                                           dependents_now(context.connection, table, name)));
     append(questions, losses_beside_old(back, column, type));
+    if (column.array) questions.push_back(nested_arrays(column));
   }
   return questions;
 }

@@ -21,6 +21,12 @@ std::vector<std::string> swap_statements(PlanContext& context, const EnumWork& w
 /// Question for Step::losses: what was made after the plan over something that a swap sets up anew.
 std::string made_over_carried(const EnumWork& work, const Carried& carried);
 
+/// Questions for Step::losses: keys of unique indexes over bare columns that would come back as
+/// equal ones. Not while the old values stand, which tell them apart.
+std::vector<std::string> duplicates_on_the_way(sql::Connection& connection, const WayBack& back);
+/// Lists alone come back.
+std::string nested_arrays(const EnumColumnWork& column);
+
 /// What is lost with the old values of a column: labels that come back as another one than they
 /// came from, and those of which nothing tells what they become.
 std::vector<std::string> label_losses(const WayBack& back, const EnumColumnWork& column,
