@@ -388,6 +388,29 @@ TEST_F(EnumCarryAll, KilledOnTheWayBackItGoesOn) {
   EXPECT_EQ(value(kStored), stored);
 }
 
+TEST_F(EnumCarryAll, RightBehindTheSwapTheOldColumnsComeBack) {
+  const auto before = dump();
+  const auto rows = checksums();
+  const auto spec = enum_job(kWorkers);
+  ASSERT_EQ(run_until(spec, Stage::kIndex).outcome, RunOutcome::kDone);
+  const auto ahead = count(
+      "SELECT count(*) FROM pgbackfill.step WHERE stage = 'finish' AND ordinal <= "
+      "(SELECT ordinal FROM pgbackfill.step WHERE step_id = 'finish:user_role:swap')");
+  const auto killed = command("run", spec, {}, fmt::format("step-recorded:{}=kill", ahead));
+  ASSERT_EQ(killed.signal, SIGKILL) << killed.err;
+  ASSERT_EQ(value("SELECT pgbackfill_old_role::text || ' ' || role FROM users WHERE id = 3"),
+            "user worker");
+  sql("INSERT INTO users (id, role) VALUES (1000, 'worker');"
+      "UPDATE users SET role = 'admin' WHERE id = 3");
+  EXPECT_EQ(roll_back(spec).outcome, RollbackOutcome::kDone);
+  EXPECT_EQ(value("SELECT string_agg(role::text, ' ' ORDER BY id) FROM users WHERE id IN (3, "
+                  "1000)"),
+            "admin user");
+  sql("DELETE FROM users WHERE id = 1000; UPDATE users SET role = 'user' WHERE id = 3");
+  EXPECT_EQ(dump(), before);
+  EXPECT_EQ(checksums(), rows);
+}
+
 TEST_F(EnumCarryAll, WhatDoesNotComeBackIsCountedFirst) {
   const auto spec = enum_job(kWorkers);
   ASSERT_EQ(run(spec).outcome, RunOutcome::kDone);
@@ -589,6 +612,29 @@ TEST_F(EnumCarry, PlainIndexesComeBackAfterFinish) {
   EXPECT_EQ(back.exit_code, 0) << back.err;
   EXPECT_EQ(dump(), before);
   EXPECT_EQ(value("SELECT string_agg(role::text, ',' ORDER BY id) FROM users"), roles);
+}
+
+TEST_F(EnumCarry, TwoTypesComeBackOneAfterTheOther) {
+  create_users(60);
+  sql("CREATE TYPE level AS ENUM ('low', 'high', 'top');"
+      "ALTER TABLE users ADD rank level NOT NULL DEFAULT 'low';"
+      "UPDATE users SET rank = 'high' WHERE id % 2 = 0;"
+      "CREATE INDEX by_role ON users (role); CREATE INDEX by_rank ON users (rank);"
+      "CREATE VIEW both_low AS SELECT id, role, rank FROM users WHERE role = 'user' AND rank = "
+      "'low'; CREATE FUNCTION of_both(user_role DEFAULT 'user', level DEFAULT 'low') RETURNS int"
+      " LANGUAGE sql AS 'SELECT 1'; CREATE VIEW above AS SELECT id, of_both(role) FROM both_low");
+  const auto before = dump();
+  const auto rows = checksums();
+  const auto spec = enum_job(std::string(kWorkers) +
+                             "[[enum]]\ntype = \"level\"\nvalues = [\"top\", \"upper\", "
+                             "\"lower\"]\nmap = { low = \"lower\", high = \"upper\" }\n");
+  ASSERT_EQ(refusal(spec), "not refused");
+  EXPECT_EQ(value("SELECT count(*) FROM both_low"),
+            value("SELECT count(*) FROM users WHERE role = 'worker' AND rank = 'lower'"));
+  EXPECT_EQ(roll_back(spec).outcome, RollbackOutcome::kDone);
+  EXPECT_THAT(losses_, IsEmpty());
+  EXPECT_EQ(dump(), before);
+  EXPECT_EQ(checksums(), rows);
 }
 
 TEST_F(EnumCarry, LabelsOfLiveWritersComeBack) {
