@@ -96,6 +96,17 @@ std::string trigger_search_path(const std::string& schema) {
   return schema == "public" ? own + ", pg_temp" : own + ", public, pg_temp";
 }
 
+std::vector<std::string> drop_trigger(const sql::Table& table, const std::string& trigger) {
+  std::vector<std::string> statements;
+  if (table.kind == 'p') {
+    statements.push_back(
+        fmt::format("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", table.name.quoted()));
+  }
+  statements.push_back(fmt::format("DROP TRIGGER IF EXISTS {} ON {}", quote_identifier(trigger),
+                                   table.name.quoted()));
+  return statements;
+}
+
 std::vector<std::string> lock_calmly(const std::vector<sql::QualifiedName>& tables,
                                      std::string_view mode) {
   std::vector<std::string> quoted;

@@ -84,6 +84,10 @@ void divert(PlanContext& context, std::vector<Step>& steps, Add add) {
 
 /// What functions of ours run with: the job's schema first, temporary objects last.
 std::string trigger_search_path(const std::string& schema);
+/// Drops it if it is there. Of a partitioned table the server drops the partitions' triggers first,
+/// each under ACCESS EXCLUSIVE: without the lock on the root before them, a client's statement that
+/// has the root already and comes to a partition meets a deadlock.
+std::vector<std::string> drop_trigger(const sql::Table& table, const std::string& trigger);
 std::string alter_table(const sql::QualifiedName& table, std::string_view action);
 /// An action of it.
 std::string alter_column(const std::string& column, std::string_view action);

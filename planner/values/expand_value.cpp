@@ -78,11 +78,6 @@ void prepare_column(PlanContext& context, const ValueWork& work) {
   }
 }
 
-std::string drop_fill_trigger(const ValueWork& work) {
-  return fmt::format("DROP TRIGGER IF EXISTS {} ON {}", quote_identifier(fill_trigger(work)),
-                     work.table->name.quoted());
-}
-
 std::string create_fill_trigger(const ValueWork& work, std::string_view events) {
   return fmt::format(
       "CREATE TRIGGER {} BEFORE {} ON {} FOR EACH ROW WHEN (NEW.{} IS NULL) EXECUTE FUNCTION {}()",
@@ -120,7 +115,8 @@ void add_fill_trigger(PlanContext& context, const ValueWork& work) {
                                       counter.count(), filled_expression(context, work), quoted))),
           create_fill_trigger(work, "INSERT")});
   step.probe = probe::trigger_exists(table, fill_trigger(work));
-  step.inverse = {drop_fill_trigger(work), fmt::format("DROP FUNCTION IF EXISTS {}()", function)};
+  step.inverse = drop_trigger(*work.table, fill_trigger(work));
+  step.inverse.push_back(fmt::format("DROP FUNCTION IF EXISTS {}()", function));
   append(step.sql, create_follow_trigger(context, work, inputs));
   if (!inputs.empty()) append(step.inverse, drop_follow_trigger(work));
   if (work.column != nullptr) step.losses = {kept_values(context, work)};
@@ -177,8 +173,10 @@ void add_fill_on_update(PlanContext& context, const ValueWork& work) {
   const std::string& column = work.name;
   Step step = make_step(Stage::kEnforce, work.label, "fill-on-update", column);
   step.title = fmt::format("let the trigger fill {} of changed rows too", column);
-  step.sql = {drop_fill_trigger(work), create_fill_trigger(work, "INSERT OR UPDATE")};
-  step.inverse = {drop_fill_trigger(work), create_fill_trigger(work, "INSERT")};
+  step.sql = drop_trigger(*work.table, fill_trigger(work));
+  step.inverse = step.sql;
+  step.sql.push_back(create_fill_trigger(work, "INSERT OR UPDATE"));
+  step.inverse.push_back(create_fill_trigger(work, "INSERT"));
   step.probe = probe::trigger_on_update(work.table->name, fill_trigger(work));
   context.plan.steps.push_back(std::move(step));
 }

@@ -99,10 +99,11 @@ std::vector<std::string> create_follow_trigger(const PlanContext& context, const
 }
 
 std::vector<std::string> drop_follow_trigger(const ValueWork& work) {
-  return {fmt::format("DROP TRIGGER IF EXISTS {} ON {}", quote_identifier(follow_trigger(work)),
-                      work.table->name.quoted()),
-          fmt::format("DROP FUNCTION IF EXISTS {}()",
-                      ledger_function("follow", work.table->name, work.detail()).quoted())};
+  std::vector<std::string> statements = drop_trigger(*work.table, follow_trigger(work));
+  statements.push_back(
+      fmt::format("DROP FUNCTION IF EXISTS {}()",
+                  ledger_function("follow", work.table->name, work.detail()).quoted()));
+  return statements;
 }
 
 void add_reconcile_steps(PlanContext& context, const ValueWork& work,

@@ -136,8 +136,9 @@ std::vector<std::string> create_back_trigger(const PlanContext& context, const C
 }
 
 std::vector<std::string> drop_convert_trigger(const ConvertTable& table) {
-  return {fmt::format("DROP TRIGGER IF EXISTS {} ON {}", kTrigger, table.table->name.quoted()),
-          fmt::format("DROP FUNCTION IF EXISTS {}()", function_name(table))};
+  std::vector<std::string> statements = drop_trigger(*table.table, std::string(kTrigger));
+  statements.push_back(fmt::format("DROP FUNCTION IF EXISTS {}()", function_name(table)));
+  return statements;
 }
 
 void plan_convert_expand(PlanContext& context) {
