@@ -30,6 +30,7 @@ class CatalogReader {
     read_triggers();
     read_partitions();
     read_enums();
+    read_domains();
     return std::move(catalog_);
   }
 
@@ -50,6 +51,7 @@ class CatalogReader {
   void read_triggers();
   void read_partitions();
   void read_enums();
+  void read_domains();
   void sum_leaves(Table& root, std::int64_t parent_oid);
 
   Connection& connection_;
@@ -218,6 +220,27 @@ void CatalogReader::read_enums() {
       }
     }
     catalog_.enums.push_back(std::move(type));
+  }
+}
+
+void CatalogReader::read_domains() {
+  const Result rows = run("catalog_domains");
+  const auto name_at = [&](int row, int column) -> QualifiedName {
+    return {string_at(rows, row, column), string_at(rows, row, column + 1)};
+  };
+  for (int row = 0; row < rows.rows(); ++row) {
+    EnumDomain domain;
+    domain.name = name_at(row, 2);
+    domain.oid = rows.text(row, 4);
+    domain.array_type = name_at(row, 5);
+    domain.base = name_at(row, 7);
+    domain.over_array = rows.boolean(row, 9);
+    domain.array = rows.boolean(row, 10);
+    domain.owned = rows.boolean(row, 11);
+    domain.owner = rows.text(row, 12);
+    for (EnumType& type : catalog_.enums) {
+      if (type.name == name_at(row, 0)) type.domains.push_back(std::move(domain));
+    }
   }
 }
 

@@ -113,6 +113,18 @@ struct Dependent {
   bool only_by_text = false;  ///< a function whose body names a label; the server knows nothing
 };
 
+/// A domain over an enum type, over an array of it, or over another such domain.
+struct EnumDomain {
+  QualifiedName name;
+  std::string oid;
+  QualifiedName array_type;  ///< of its arrays
+  QualifiedName base;        ///< the enum, or another domain over it
+  bool over_array = false;   ///< of the base
+  bool array = false;        ///< its values are lists of labels
+  bool owned = false;
+  std::string owner;
+};
+
 struct EnumType {
   QualifiedName name;
   std::vector<std::string> labels;  ///< in sort order
@@ -120,6 +132,7 @@ struct EnumType {
   std::string owner;
   std::vector<EnumColumn>
       columns;  ///< columns of the type in tables and partitioned tables (not in partitions)
+  std::vector<EnumDomain> domains = {};  ///< each after the one it is made of
 };
 
 /// What we know of the database: every table, partitioned table, view, foreign table outside the

@@ -90,6 +90,11 @@ void check_leftovers(VerifyContext& context) {
     }
   }
   for (const sql::EnumType& type : context.catalog.enums) {
+    for (const sql::EnumDomain& domain : type.domains) {
+      if (!is_ours(domain.name.name)) continue;
+      types.add(domain.name.display(context.spec.schema),
+                fmt::format("DROP DOMAIN {};", domain.name.quoted()));
+    }
     if (!is_ours(type.name.name)) continue;
     types.add(type.name.display(context.spec.schema),
               fmt::format("DROP TYPE {};", type.name.quoted()));

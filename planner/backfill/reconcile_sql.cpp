@@ -7,8 +7,9 @@ namespace {
 
 using sql::quote_identifier;
 
+/// As what the value is: no operator takes a domain over an enum type.
 std::string target(const Assignment& assignment) {
-  return "t." + quote_identifier(assignment.column);
+  return fmt::format("t.{}::{}", quote_identifier(assignment.column), assignment.type);
 }
 
 /// What identifies a row: its key's columns, else its place.

@@ -68,7 +68,7 @@ void add_partitioned_index(PlanContext& context, const IndexRequest& request) {
   const auto tree = partition_tree(context.connection, root);
   const auto index_of = [&](const sql::QualifiedName& table) -> sql::QualifiedName {
     if (table == root) return {root.schema, request.name};
-    return {table.schema, sql::fit_identifier(request.name + "_" + table.name)};
+    return partition_index(request.name, table);
   };
   std::vector<Step>& steps = context.plan.steps;
   for (const PartitionNode& node : tree) {
@@ -80,6 +80,7 @@ void add_partitioned_index(PlanContext& context, const IndexRequest& request) {
                           fmt::format("create index {} on partition {}", index.name, shown)));
       continue;
     }
+    if (request.leaves_alone) continue;
     Step step = index_step(request, "create", index.name,
                            fmt::format("create index {} on {} alone", index.name, shown));
     step.sql = {create_index(request, "", index, "ONLY " + node.table.quoted())};
@@ -87,7 +88,7 @@ void add_partitioned_index(PlanContext& context, const IndexRequest& request) {
     step.inverse = {fmt::format("DROP INDEX IF EXISTS {}", index.quoted())};
     steps.push_back(std::move(step));
   }
-  for (auto node = tree.rbegin(); node != tree.rend(); ++node) {
+  for (auto node = tree.rbegin(); node != tree.rend() && !request.leaves_alone; ++node) {
     if (node->table == root) continue;
     const sql::QualifiedName index = index_of(node->table);
     const sql::QualifiedName parent = index_of(node->parent);
@@ -103,10 +104,14 @@ void add_partitioned_index(PlanContext& context, const IndexRequest& request) {
 
 }  // namespace
 
+sql::QualifiedName partition_index(const std::string& name, const sql::QualifiedName& table) {
+  return {table.schema, sql::fit_identifier(name + "_" + table.name)};
+}
+
 void add_index_steps(PlanContext& context, const IndexRequest& request) {
   const sql::QualifiedName& table = request.table->name;
   const sql::QualifiedName index{table.schema, request.name};
-  if (!context.spec.run.online) {
+  if (!context.spec.run.online && !request.by_partition) {
     Step step =
         index_step(request, "create", index.name, fmt::format("create index {}", index.name));
     step.sql = {create_index(request, "", index, table.quoted())};

@@ -144,7 +144,13 @@ struct IndexRequest {
   /// All that follows the table's name: "USING btree (…) WHERE …" or "(…)".
   std::string definition;
   Stage stage = Stage::kIndex;
+  /// The indexes of a partitioned table's partitions get the names of partition_index(); with
+  /// `leaves_alone`, nothing but those of the leaves is built.
+  bool by_partition = false;
+  bool leaves_alone = false;
 };
+/// The part of a partitioned table's index `name` over one of its partitions.
+sql::QualifiedName partition_index(const std::string& name, const sql::QualifiedName& table);
 void add_index_steps(PlanContext& context, const IndexRequest& request);
 
 /// What makes an index like `index` with other columns in the place of some, as

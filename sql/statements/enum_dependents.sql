@@ -13,16 +13,16 @@ WITH RECURSIVE listed AS (
     JOIN pg_inherits i ON i.inhparent = p.relation
     JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = p.attname AND NOT a.attisdropped
-), enum AS (
+), member AS (
   SELECT oid, typarray FROM pg_type WHERE oid = $1::regtype
+   UNION
+  SELECT t.oid, t.typarray
+    FROM member s
+    JOIN pg_type t ON t.oid = s.typarray OR t.typtype = 'd' AND t.typbasetype = s.oid
 ), family AS (
-  SELECT oid FROM enum
+  SELECT oid FROM member
    UNION
-  SELECT typarray FROM enum
-   UNION
-  SELECT t.oid FROM pg_type t JOIN enum ON t.typbasetype IN (enum.oid, enum.typarray)
-   UNION
-  SELECT r.rngtypid FROM pg_range r JOIN enum ON r.rngsubtype = enum.oid
+  SELECT r.rngtypid FROM pg_range r JOIN member ON r.rngsubtype = member.oid
 ), found AS (
   SELECT d.classid, d.objid, d.objsubid, 0::oid AS relation, ''::name AS attname
     FROM pg_depend d

@@ -1,14 +1,9 @@
-#include "engine/sync_point.hpp"
-#include "planner/file/migration_file.hpp"
-#include "planner/operations/enum/enum_spec.hpp"
-#include "tests/engine/rollback_fixture.hpp"
-#include "tests/engine/traffic_fixture.hpp"
+#include "tests/engine/enum_carry_fixture.hpp"
 #include "tests/support/application.hpp"
-#include "tests/support/run_program.hpp"
-#include "tests/support/schema_text.hpp"
 
 #include <boost/thread/thread.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -18,7 +13,6 @@
 #include <iostream>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -33,81 +27,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::UnorderedElementsAre;
-
-/// user becomes worker, foreman is new, and the order is another: no path but the shadows.
-constexpr std::string_view kWorkers =
-    "[[enum]]\ntype = \"user_role\"\nvalues = [\"worker\", \"foreman\", \"manager\", \"admin\"]\n"
-    "map = { user = \"worker\" }\n";
-
-std::string replaced(std::string text, std::string_view from, std::string_view to) {
-  for (std::size_t at = text.find(from); at != std::string::npos;
-       at = text.find(from, at + to.size())) {
-    text.replace(at, from.size(), to);
-  }
-  return text;
-}
-
-class EnumCarry : public RollbackTest {
- protected:
-  std::filesystem::path enum_file(std::string_view text) {
-    return write_file("enum.toml",
-                      "version = 1\n[run]\nworkers = 2\nlock_timeout = \"5s\"\n"
-                      "user_triggers = \"fire\"\n" +
-                          std::string(text));
-  }
-  planner::JobSpec enum_job(std::string_view text) {
-    return planner::read_migration_file(enum_file(text));
-  }
-
-  void create_users(int rows) {
-    sql("CREATE TYPE user_role AS ENUM ('user', 'admin', 'manager');"
-        "CREATE TABLE users (id int PRIMARY KEY, role user_role NOT NULL DEFAULT 'user', team int, "
-        "level int NOT NULL DEFAULT 0, email text, previous user_role)");
-    sql(
-        fmt::format("INSERT INTO users SELECT i, (ARRAY['user', 'admin', 'manager'])[i % 3 + 1]"
-                    "::user_role, i % 7, i % 10, 'u' || i, CASE WHEN i % 2 = 0 THEN "
-                    "'user'::user_role END FROM generate_series(1, {}) AS i",
-                    rows));
-  }
-
-  /// What a refused job says.
-  std::string refusal(const planner::JobSpec& spec) {
-    try {
-      run(spec);
-    } catch (const engine::Refused& refused) {
-      std::string text;
-      for (const auto& finding : refused.findings()) {
-        if (finding.refuses) text += finding.to_string() + "\n";
-      }
-      return text;
-    }
-    return "not refused";
-  }
-
-  /// The schema's definition, a line each, in no order, without what separates columns.
-  std::vector<std::string> dump() {
-    std::vector<std::string> lines;
-    std::istringstream text(schema_text(dsn()));
-    for (std::string line; std::getline(text, line);) {
-      if (line.ends_with(',')) line.pop_back();
-      // Labels as pg_dump writes them, whatever their order.
-      if (line.starts_with("label ")) line = "    " + line.substr(line.find('\''));
-      // In the order of the table's columns.
-      lines.push_back(replaced(line, "ON role, team FROM", "ON team, role FROM"));
-    }
-    std::sort(lines.begin(), lines.end());
-    return lines;
-  }
-
-  ProgramOutcome pgbackfill(std::vector<std::string> arguments,
-                            const std::string& sync_point = {}) {
-    ProgramOptions options;
-    options.timeout = std::chrono::minutes(5);
-    if (!sync_point.empty()) options.environment[engine::kSyncPointVariable] = sync_point;
-    arguments.insert(arguments.end(), {"--dsn", dsn()});
-    return run_program(PGBACKFILL_EXECUTABLE, arguments, options);
-  }
-};
 
 class EnumCarryAll : public EnumCarry {
  protected:
@@ -127,6 +46,7 @@ class EnumCarryAll : public EnumCarry {
     functions();
     generated();
     types();
+    domains();
   }
 
   void TearDown() override {
@@ -257,6 +177,53 @@ class EnumCarryAll : public EnumCarry {
         "CREATE VIEW paired AS SELECT role FROM pairings()");
   }
 
+  void domains() {
+    sql("CREATE DOMAIN role_name AS user_role DEFAULT 'user'::user_role NOT NULL"
+        " CONSTRAINT no_chief CHECK (VALUE <> 'manager');"
+        "COMMENT ON DOMAIN role_name IS 'a role'; COMMENT ON CONSTRAINT no_chief ON DOMAIN "
+        "role_name"
+        " IS 'none'; REVOKE ALL ON DOMAIN role_name FROM PUBLIC;"
+        "GRANT USAGE ON DOMAIN role_name TO carry_reader;"
+        "CREATE DOMAIN narrow AS role_name CHECK (VALUE::user_role IN ('user', 'admin'));"
+        "CREATE DOMAIN several AS user_role[] CHECK (array_length(VALUE, 1) < 9);"
+        "CREATE TABLE badges (id int PRIMARY KEY, role role_name, second narrow DEFAULT 'user',"
+        " many several DEFAULT '{user}');"
+        "INSERT INTO badges SELECT i, (ARRAY['user', 'admin'])[i % 2 + 1]::user_role, 'user',"
+        " '{user,manager}' FROM generate_series(1, 50) AS i;"
+        "CREATE INDEX badge_role ON badges (role) WHERE second::user_role = 'user';"
+        "ALTER TABLE badges ADD CONSTRAINT usual CHECK (role::user_role <> 'user' OR id > 0);"
+        "CREATE VIEW badge_list AS SELECT id, role, many FROM badges WHERE role::user_role = "
+        "'user';"
+        "CREATE FUNCTION of_badge(r role_name) RETURNS text LANGUAGE sql AS 'SELECT r::text'");
+    sql("ALTER DOMAIN role_name ADD CONSTRAINT late CHECK (VALUE <> 'user') NOT VALID");
+  }
+
+  /// What no swap takes back.
+  void arrays_of_a_domain() {
+    sql("CREATE DOMAIN \"Each One\" AS user_role CHECK (VALUE <> 'manager');"
+        "CREATE TABLE letters (id int PRIMARY KEY, each \"Each One\"[] DEFAULT '{user,admin}');"
+        "INSERT INTO letters VALUES (1, '{user,admin}'), (2, DEFAULT);"
+        "CREATE VIEW letter_list AS SELECT id, each FROM letters");
+  }
+
+  void partitions() {
+    sql("CREATE TABLE events (id int, day int NOT NULL, role user_role NOT NULL DEFAULT 'user',"
+        " CONSTRAINT events_key PRIMARY KEY (id, day, role), CONSTRAINT once UNIQUE (role, day, "
+        "id))"
+        " PARTITION BY RANGE (day);"
+        "CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (0) TO (10);"
+        "CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM (10) TO (20)"
+        " PARTITION BY RANGE (id);"
+        "CREATE TABLE events_2a PARTITION OF events_2 DEFAULT;"
+        "INSERT INTO events SELECT i, i % 20, (ARRAY['user', 'admin'])[i % 2 + 1]::user_role"
+        " FROM generate_series(1, 100) AS i;"
+        "CREATE INDEX events_role ON events (role DESC) INCLUDE (id);"
+        "CREATE UNIQUE INDEX events_lone ON events (day, id, role) WHERE role = 'user';"
+        "COMMENT ON INDEX events_role IS 'parted'; COMMENT ON INDEX events_1_role_id_idx IS "
+        "'first';"
+        "COMMENT ON CONSTRAINT once ON events IS 'one'");
+  }
+
   static constexpr const char* kStored =
       "SELECT md5(string_agg(s::text, ' ' ORDER BY s::text)) FROM stored AS s";
   static constexpr const char* kPopulated =
@@ -288,6 +255,7 @@ class EnumCarryAll : public EnumCarry {
     std::vector<std::string> lines = dump();
     for (std::string& line : lines) {
       line = replaced(replaced(line, "'user'", "'worker'"), "{user}", "{worker}");
+      line = replaced(line, "{user,", "{worker,");
     }
     lines.emplace_back("    'foreman'");
     std::sort(lines.begin(), lines.end());
@@ -296,6 +264,8 @@ class EnumCarryAll : public EnumCarry {
 };
 
 TEST_F(EnumCarryAll, TheSchemaDiffersInItsLabelsAlone) {
+  arrays_of_a_domain();
+  partitions();
   const auto expected = expected_dump();
   const std::string roles = value(
       "SELECT md5(string_agg(concat_ws(' ', id, replace(role::text, 'user', 'worker'),"
@@ -315,6 +285,8 @@ TEST_F(EnumCarryAll, TheSchemaDiffersInItsLabelsAlone) {
 }
 
 TEST_F(EnumCarryAll, UpToTheSwapItCanBeTakenBack) {
+  arrays_of_a_domain();
+  partitions();
   const auto before = dump();
   const auto spec = enum_job(kWorkers);
   ASSERT_EQ(run_until(spec, Stage::kIndex).outcome, RunOutcome::kDone);
@@ -322,7 +294,11 @@ TEST_F(EnumCarryAll, UpToTheSwapItCanBeTakenBack) {
       planner::plan_from_json(value("SELECT plan::text FROM pgbackfill.job"));
   for (auto step = plan.steps.rbegin(); step != plan.steps.rend(); ++step) {
     if (step->stage == Stage::kFinish || step->stage == Stage::kEnsure) continue;
-    for (const std::string& statement : step->inverse) sql(statement);
+    if (step->kind == planner::StepKind::kAlone) {
+      for (const std::string& statement : step->inverse) sql(statement);
+    } else {
+      sql(fmt::format("{}", fmt::join(step->inverse, "\n;\n")));
+    }
   }
   EXPECT_EQ(dump(), before);
 }
@@ -704,7 +680,7 @@ TEST_F(EnumCarry, WhatCannotFollowIsRefused) {
     std::string undo;
   };
   const std::vector<Case> cases{
-      {"CREATE DOMAIN d AS user_role", "type d", "DROP DOMAIN d"},
+      {"CREATE TYPE span AS RANGE (subtype = user_role)", "type span", "DROP TYPE span"},
       {"CREATE TYPE c AS (r user_role); ALTER TABLE users ADD pair c",
        "column pair of table public.users", "ALTER TABLE users DROP pair; DROP TYPE c"},
       {"CREATE AGGREGATE first(user_role) (sfunc = enum_larger, stype = user_role, initcond = "

@@ -161,9 +161,7 @@ LabelRules label_rules(const Scope& scope, const EnumWork& work) {
   for (const EnumWork& other : scope.of<EnumWork>()) {
     // Of a way back the scope holds the way there.
     const bool itself = other.type == work.type;
-    if (other.path != EnumPath::kNone) {
-      rules.types[other.type->name] = label_type(itself ? work : other);
-    }
+    if (other.path != EnumPath::kNone) add_label_types(itself ? work : other, rules);
     if (itself) break;
   }
   return rules;

@@ -2,6 +2,7 @@
 
 #include "planner/operations/enum/carried_objects.hpp"
 #include "planner/operations/enum/enum_check.hpp"
+#include "planner/operations/enum/enum_domain.hpp"
 #include "planner/operations/enum/enum_index.hpp"
 #include "planner/operations/enum/enum_key.hpp"
 #include "planner/operations/enum/enum_plan.hpp"
@@ -43,6 +44,7 @@ class CarriedCheck {
 
   std::set<std::string> run() {
     check_objects();
+    for (const EnumDomainWork& domain : work_.domains) check_domain(domain);
     check_keys();
     for (const EnumTable& columns : enum_tables(work_)) {
       check_constraints(columns);
@@ -99,6 +101,41 @@ class CarriedCheck {
                  : "it lies over something that the cutover sets up anew, and would have to be "
                    "built again while its large table is locked; run with online = false for that");
     }
+  }
+
+  void check_domain(const EnumDomainWork& work) {
+    const sql::EnumDomain& domain = *work.domain;
+    const std::string name = "domain " + domain.name.display(context_.spec.schema);
+    const DomainUse use = domain_use(work_, domain);
+    carried_.insert(key("pg_type", domain.oid));
+    bool holds_all = false;
+    for (const DomainRule& rule : domain_rules(context_.connection, work, shadow_rules(work_))) {
+      carried_.insert(key("pg_constraint", rule.object));
+      check_text(name, rule.rewritten);
+      if (rule.kind == "default" && !plain_label(rule.rewritten)) {
+        refuse(name, fmt::format("its default is not a plain label: {}", rule.definition));
+      }
+      holds_all = holds_all || (rule.kind != "default" && rule.validated);
+    }
+    if (holds_all && !use.columns.empty() && !use.arrays.empty()) {
+      refuse(name,
+             fmt::format("it has constraints, and there are both columns of it ({}) and arrays of "
+                         "it ({})",
+                         shown(*use.columns.front()), shown(*use.arrays.front())));
+    }
+    if (!holds_all || !context_.spec.run.online) return;
+    for (const EnumColumnWork* column : use.columns) {
+      if (column->table->blocks <= kFewBlocks) continue;
+      refuse(name, fmt::format("it has constraints, and {} is of it: the cutover would have to "
+                               "compare that large table with them while it is locked; run with "
+                               "online = false for that",
+                               shown(*column)));
+      break;
+    }
+  }
+
+  static std::string shown(const EnumColumnWork& column) {
+    return fmt::format("{}.{}", column.label, column.column->name);
   }
 
   void check_text(const std::string& object, const RewrittenText& text) {
@@ -170,7 +207,24 @@ class CarriedCheck {
     }
   }
 
+  /// Those that not every partition has would go with the old column, unnoticed.
+  void check_incomplete(const EnumTable& columns) {
+    for (const sql::Index& index : columns.table->indexes) {
+      if (index.valid || columns.table->kind != 'p') continue;
+      for (const EnumColumnWork* column : columns.columns) {
+        if (std::find(index.mentioned.begin(), index.mentioned.end(), column->column->name) ==
+            index.mentioned.end()) {
+          continue;
+        }
+        refuse(fmt::format("index {} of table {}", index.name, columns.label),
+               "it is not valid: some partitions lack it");
+        break;
+      }
+    }
+  }
+
   void check_indexes(const EnumTable& columns) {
+    check_incomplete(columns);
     for (const EnumIndex& index : enum_indexes(context_.connection, work_, *columns.table)) {
       carried_.insert(key("pg_class", index.object));
       if (!index.constraint_object.empty()) {
@@ -185,9 +239,14 @@ class CarriedCheck {
 
   void check_index(const EnumTable& columns, const EnumIndex& index, const std::string& name) {
     const sql::Table& table = *columns.table;
-    if (table.kind == 'p') {
+    if (table.kind == 'p' && (index.built_as_constraint() || !index.targets.empty())) {
       refuse(name,
-             "it is over a replaced column of a partitioned table, which is not carried over");
+             "it is an exclusion constraint, deferrable, or has statistics targets, of a "
+             "partitioned table, and is not carried over");
+    } else if (table.kind == 'p' && index.constraint_kind != ' ' && index.storage_of_its_own) {
+      refuse(name,
+             "it is a constraint of a partitioned table with storage parameters or a "
+             "tablespace, and is not carried over");
     }
     for (const std::string& foreign : index.keys_to_it) {
       if (carried_.contains(key("pg_constraint", foreign))) continue;

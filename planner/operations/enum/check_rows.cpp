@@ -1,5 +1,6 @@
 #include "planner/operations/enum/check_rows.hpp"
 
+#include "planner/operations/enum/enum_domain.hpp"
 #include "planner/operations/enum/enum_index.hpp"
 #include "planner/operations/enum/enum_plan.hpp"
 #include "planner/operations/enum/enum_sql.hpp"
@@ -32,6 +33,7 @@ class RowCheck {
   /// The new type stands in the session's temporary schema meanwhile.
   RowCheck(PreflightContext& context, const EnumWork& work) : context_(context), trial_(work) {
     trial_.shadow_type.schema = "pg_temp";
+    for (EnumDomainWork& domain : trial_.domains) domain.shadow.schema = "pg_temp";
   }
 
   void run() {
@@ -40,15 +42,25 @@ class RowCheck {
     for (const EnumTable& columns : tables) {
       indexes.push_back(enum_indexes(context_.connection, trial_, *columns.table));
     }
+    std::vector<std::vector<DomainRule>> rules;
+    for (const EnumDomainWork& domain : trial_.domains) {
+      rules.push_back(domain_rules(context_.connection, domain, shadow_rules(trial_)));
+    }
     sql::Transaction undone(context_.connection);
     context_.connection.execute(fmt::format("CREATE TYPE {} AS ENUM ({})",
                                             trial_.shadow_type.quoted(),
                                             literal_list(trial_.spec->values)));
+    for (const EnumDomainWork& domain : trial_.domains) {
+      context_.connection.execute(create_domain(trial_, domain));
+    }
+    for (const EnumTable& columns : tables) check_arrays(columns);
     for (std::size_t i = 0; i < tables.size(); ++i) {
-      check_arrays(tables[i]);
       if (!check_conditions(tables[i]) || !may_merge(trial_)) continue;
       for (const EnumIndex& index : indexes[i]) {
         if (index.index->unique) check_unique(tables[i], index);
+      }
+      for (std::size_t d = 0; d < rules.size(); ++d) {
+        check_domain(tables[i], *trial_.domains[d].domain, rules[d]);
       }
     }
   }
@@ -144,6 +156,44 @@ class RowCheck {
                     all, all == 1 ? "" : "s", fmt::join(samples, "; "),
                     all > rows.rows() ? "; …" : ""),
         "change those rows, or the map, before the run");
+  }
+
+  /// Labels that become one may be allowed and forbidden now.
+  void check_domain(const EnumTable& columns, const sql::EnumDomain& domain,
+                    const std::vector<DomainRule>& rules) {
+    const DomainUse use = domain_use(trial_, domain);
+    for (const EnumColumnWork* column : columns.columns) {
+      const bool in_array = contains(use.arrays, column);
+      if (!in_array && !contains(use.columns, column)) continue;
+      // An array of a domain over arrays has values that are no single label.
+      if (in_array && domain.array) continue;
+      const std::string shadow = quote_identifier(column->shadow);
+      for (const DomainRule& rule : rules) {
+        if (rule.kind == "default" || !rule.validated) continue;
+        const auto rows =
+            context_.connection
+                .execute(fmt::format(
+                    "SELECT count(*) FROM {} CROSS JOIN LATERAL {} AS v (value) WHERE ({}) IS "
+                    "FALSE",
+                    shadowed(columns),
+                    in_array ? fmt::format("unnest(t.{})", shadow)
+                             : fmt::format("(SELECT t.{})", shadow),
+                    rule.expression))
+                .integer(0, 0);
+        if (rows == 0) continue;
+        context_.refuse(
+            fmt::format("{}.{}", columns.label, column->column->name),
+            fmt::format("with the new labels, {} value{} not what domain {} demands: {}", rows,
+                        rows == 1 ? " is" : "s are", domain.name.display(context_.spec.schema),
+                        rule.expression),
+            "change those rows, or the map, before the run");
+      }
+    }
+  }
+
+  static bool contains(const std::vector<const EnumColumnWork*>& columns,
+                       const EnumColumnWork* column) {
+    return std::find(columns.begin(), columns.end(), column) != columns.end();
   }
 
   PreflightContext& context_;

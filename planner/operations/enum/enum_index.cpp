@@ -30,7 +30,12 @@ class IndexReader {
     index.constraint_comment = optional(11);
     index.keys_to_it = rows_.text_array(row_, 12);
     index.targets = rows_.text_array(row_, 13);
-    if (index.built_as_constraint()) index.constraint_definition = rewritten(rows_.text(row_, 14));
+    index.constraint_clause = rows_.text(row_, 14);
+    if (index.built_as_constraint()) {
+      index.constraint_definition = rewritten(index.constraint_clause);
+    }
+    index.storage_of_its_own = rows_.text(row_, 4).find(" WITH (") != std::string_view::npos ||
+                               rows_.text(row_, 4).find(" TABLESPACE ") != std::string_view::npos;
     index.nulls_alike = rows_.boolean(row_, 15);
     index.rewritten = std::move(met_);
     return index;
@@ -77,20 +82,33 @@ class IndexReader {
 
 }  // namespace
 
-LabelType label_type(const EnumWork& work) {
+void add_label_types(const EnumWork& work, LabelRules& rules) {
   LabelType type;
   if (work.back) {
     for (const std::string& label : work.type->labels) type.labels.emplace(label, label);
   } else {
     type.labels.insert(work.remap.begin(), work.remap.end());
   }
-  return type;
+  for (const EnumDomainWork& domain : work.domains) {
+    type.array = domain.domain->array;
+    rules.types[domain.domain->name] = type;
+  }
+  type.array = false;
+  rules.types[work.type->name] = std::move(type);
+}
+
+LabelRules shadow_rules(const EnumWork& work) {
+  LabelRules rules;
+  add_label_types(work, rules);
+  rules.new_types[work.type->name] = work.shadow_type;
+  for (const EnumDomainWork& domain : work.domains) {
+    rules.new_types[domain.domain->name] = domain.shadow;
+  }
+  return rules;
 }
 
 LabelRules shadow_rules(const EnumWork& work, const sql::Table& table) {
-  LabelRules rules;
-  rules.types[work.type->name] = label_type(work);
-  rules.new_types[work.type->name] = work.shadow_type;
+  LabelRules rules = shadow_rules(work);
   for (const EnumColumnWork& column : work.columns) {
     if (column.table == &table) rules.new_columns[column.column->name] = column.shadow;
   }
@@ -108,6 +126,29 @@ RewrittenText rewritten_default(sql::Connection& connection, const EnumWork& wor
       {column.table->name.quoted(), column.column->name});
   return rewrite_labels(row.text(0, 0), shadow_rules(work, *column.table));
 }
+
+namespace {
+
+std::vector<IndexPart> index_parts(sql::Connection& connection, const sql::QualifiedName& index) {
+  const sql::Result rows = connection.execute(sql::statement("enum_index_parts"), {index.quoted()});
+  const auto optional = [&](int row, int column) -> std::optional<std::string> {
+    if (rows.is_null(row, column)) return std::nullopt;
+    return std::string(rows.text(row, column));
+  };
+  std::vector<IndexPart> parts;
+  for (int i = 0; i < rows.rows(); ++i) {
+    parts.push_back({std::string(rows.text(i, 0)),
+                     {std::string(rows.text(i, 1)), std::string(rows.text(i, 2))},
+                     rows.boolean(i, 3),
+                     optional(i, 4),
+                     optional(i, 5),
+                     rows.boolean(i, 6),
+                     rows.boolean(i, 7)});
+  }
+  return parts;
+}
+
+}  // namespace
 
 std::vector<EnumIndex> enum_indexes(sql::Connection& connection, const EnumWork& work,
                                     const sql::Table& table) {
@@ -137,6 +178,9 @@ std::vector<EnumIndex> enum_indexes(sql::Connection& connection, const EnumWork&
     found.index = &index;
     found.shadow_name = work.shadow_name(index.name);
     found.aside_name = work.aside_name(index.name);
+    if (table.kind == 'p') {
+      found.parts = index_parts(connection, {table.name.schema, index.name});
+    }
     indexes.push_back(std::move(found));
   }
   return indexes;
@@ -144,8 +188,12 @@ std::vector<EnumIndex> enum_indexes(sql::Connection& connection, const EnumWork&
 
 void add_shadow_index(PlanContext& context, const EnumTable& columns, const EnumIndex& index) {
   if (!index.built_as_constraint()) {
-    add_index_steps(context, {columns.table, columns.label, index.shadow_name, index.index->unique,
-                              index.definition});
+    IndexRequest request{columns.table, columns.label, index.shadow_name, index.index->unique,
+                         index.definition};
+    request.by_partition = columns.table->kind == 'p';
+    // The constraint takes them in, and makes the indexes above them.
+    request.leaves_alone = request.by_partition && index.constraint_kind != ' ';
+    add_index_steps(context, request);
     return;
   }
   const sql::QualifiedName& table = columns.table->name;

@@ -12,6 +12,17 @@
 
 namespace pgbackfill::planner {
 
+/// The index of a partition that belongs to a partitioned table's.
+struct IndexPart {
+  std::string name;
+  sql::QualifiedName table;
+  bool partitioned = false;  ///< the table is, in turn
+  std::optional<std::string> comment;
+  std::optional<std::string> constraint_comment;
+  bool clustered = false;
+  bool replica_identity = false;
+};
+
 /// An index that has a column of a replaced type among its keys, or a label in its text, and how
 /// to build it over the shadows.
 struct EnumIndex {
@@ -33,16 +44,21 @@ struct EnumIndex {
   std::optional<std::string> constraint_comment;
   std::vector<std::string> targets;  ///< "2 100": statistics target of an expression
   RewrittenText rewritten;           ///< what was met; its text is empty
+  /// Of a partitioned table: the indexes of its partitions, parents first.
+  std::vector<IndexPart> parts;
+  std::string constraint_clause;    ///< over the columns as they are called before and after
+  bool storage_of_its_own = false;  ///< storage parameters or a tablespace
 
   /// The server makes an exclusion constraint of no index that is there already; and a unique index
   /// would not wait for the end of a transaction, as a deferrable constraint does.
   bool built_as_constraint() const { return constraint_kind == 'x' || deferrable; }
 };
 
-/// What the type's labels read as behind the swap.
-LabelType label_type(const EnumWork& work);
+/// Makes the labels of the type and of its domains known, and what they read as behind the swap.
+void add_label_types(const EnumWork& work, LabelRules& rules);
 
-/// The rules for what is built before the swap, over the shadows of `table`.
+/// The rules for what is built before the swap, and the same over the shadows of `table`.
+LabelRules shadow_rules(const EnumWork& work);
 LabelRules shadow_rules(const EnumWork& work, const sql::Table& table);
 
 /// The column's default over the new type. REQUIRES: it has one, and no transaction is open.

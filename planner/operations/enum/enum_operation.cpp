@@ -93,6 +93,9 @@ class Enum : public Operation {
       const bool shadow = work.path == EnumPath::kShadow;
       needs.types.push_back({work.type->name, work.type->owner, work.type->owned, shadow});
       if (!shadow) continue;
+      for (const sql::EnumDomain& domain : work.type->domains) {
+        needs.types.push_back({domain.name, domain.owner, domain.owned, true});
+      }
       for (const EnumColumnWork& column : work.columns) {
         needs.alter(*column.table, true, column.shadow);
       }

@@ -2,6 +2,7 @@
 
 #include "planner/operations/enum/carried_objects.hpp"
 #include "planner/operations/enum/enum_check.hpp"
+#include "planner/operations/enum/enum_domain.hpp"
 #include "planner/operations/enum/enum_index.hpp"
 #include "planner/operations/enum/enum_key.hpp"
 #include "planner/operations/enum/enum_return.hpp"
@@ -55,8 +56,16 @@ void add_sync_trigger(PlanContext& context, const EnumWork& work, const EnumTabl
   context.plan.steps.push_back(std::move(step));
 }
 
-void drop_old(PlanContext& context, const EnumWork& work) {
+void drop_old(PlanContext& context, const EnumWork& work, const std::string& no_return) {
   const WayBack back(work);
+  const auto add = [&](Step step) {
+    if (!no_return.empty()) {
+      step.losses.clear();
+      step.inverse.clear();
+      step.irreversible = "the cutover before it cannot be";
+    }
+    context.plan.steps.push_back(std::move(step));
+  };
   for (const EnumTable& columns : enum_tables(work)) {
     const sql::QualifiedName& table = columns.table->name;
     for (const EnumColumnWork* column : columns.columns) {
@@ -69,9 +78,10 @@ void drop_old(PlanContext& context, const EnumWork& work) {
       step.losses = label_losses(back, *column, type_label(context, work));
       step.inverse = {alter_table(
           table, fmt::format("ADD COLUMN {} {}", name, shadow_column_type(back.work(), *column)))};
-      context.plan.steps.push_back(std::move(step));
+      add(std::move(step));
     }
   }
+  for (Step& step : drop_old_domains(context, back)) add(std::move(step));
   Step step = make_step(Stage::kFinish, type_label(context, work), "drop-type");
   step.table.clear();
   step.title = fmt::format("drop the old type {}", work.old_type.name);
@@ -79,7 +89,7 @@ void drop_old(PlanContext& context, const EnumWork& work) {
   step.probe = probe::no(probe::type_exists(work.old_type));
   step.losses = duplicates_on_the_way(context.connection, back);
   step.inverse = create_enum(context.connection, work, work.old_type, work.type->labels);
-  context.plan.steps.push_back(std::move(step));
+  add(std::move(step));
 }
 
 }  // namespace
@@ -93,6 +103,7 @@ void plan_enum_expand(PlanContext& context) {
   for (const EnumWork& work : context.scope.of<EnumWork>()) {
     if (work.path != EnumPath::kShadow) continue;
     create_type(context, work);
+    add_domain_steps(context, work);
     for (const EnumTable& columns : enum_tables(work)) {
       for (const EnumColumnWork* column : columns.columns) {
         add_shadow(context, work, *column);
@@ -135,8 +146,8 @@ void plan_enum_finish(PlanContext& context) {
     } else if (work.path == EnumPath::kShadow) {
       add_enum_reconcile(context, work);
       add_key_steps(context, work);
-      add_swap(context, work);
-      drop_old(context, work);
+      const std::string no_return = add_swap(context, work);
+      drop_old(context, work, no_return);
     }
     context.plan.enums.push_back({work.type->name, work.spec->values, work.spec->strict_order});
   }

@@ -1,6 +1,7 @@
 #include "planner/operations/enum/enum_return.hpp"
 
 #include "planner/operations/enum/enum_check.hpp"
+#include "planner/operations/enum/enum_domain.hpp"
 #include "planner/operations/enum/enum_index.hpp"
 #include "planner/operations/enum/enum_key.hpp"
 #include "planner/operations/enum/enum_sql.hpp"
@@ -10,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -20,6 +22,7 @@ using sql::quote_identifier;
 
 /// Rows found by one comparison; what remains is found by the next.
 constexpr std::int64_t kMaxFoundRows = 200'000;
+constexpr std::size_t kMaxNamed = 5;
 
 /// The old columns follow what live writers do to the new ones.
 Step follow(const PlanContext& context, const EnumWork& back, const EnumTable& columns) {
@@ -36,7 +39,8 @@ Step fill(const PlanContext& context, const EnumWork& back, const EnumTable& col
   const std::string shown = leaf.name.display(context.spec.schema);
   const std::string old = quote_identifier(column.shadow);
   const std::string value = remap_expression(back, column, "t");
-  const std::string differs = fmt::format("t.{} IS DISTINCT FROM {}", old, value);
+  const std::string differs =
+      fmt::format("{} IS DISTINCT FROM {}", comparable_shadow(back, column, "t"), value);
   Step step =
       make_step(Stage::kFinish, columns.label, "return-values", shown + ":" + column.shadow);
   step.title = fmt::format("fill {} from {}", column.shadow, column.column->name);
@@ -93,6 +97,33 @@ std::vector<std::string> questions(PlanContext& context, const WayBack& back, co
 }
 
 }  // namespace
+
+std::string no_way_back(PlanContext& context, const EnumWork& work) {
+  std::vector<std::string> stay;
+  for (const EnumDomainWork& domain : work.domains) {
+    if (domain_use(work, *domain.domain).arrays.empty()) continue;
+    // The server adds no constraint to a domain of which there are arrays.
+    for (const DomainRule& rule : domain_rules(context.connection, domain, {})) {
+      if (rule.kind == "default" || !rule.validated) continue;
+      stay.push_back(fmt::format("domain {}, of which there are arrays",
+                                 domain.domain->name.display(context.spec.schema)));
+      break;
+    }
+  }
+  for (const EnumTable& columns : enum_tables(work)) {
+    if (columns.table->kind != 'p') continue;
+    for (const EnumIndex& index : enum_indexes(context.connection, work, *columns.table)) {
+      stay.push_back(
+          fmt::format("index {} of partitioned table {}", index.index->name, columns.label));
+    }
+  }
+  if (stay.empty()) return {};
+  std::string shown = join(
+      {stay.begin(), stay.begin() + static_cast<std::ptrdiff_t>(std::min(stay.size(), kMaxNamed))},
+      ", ");
+  if (stay.size() > kMaxNamed) shown += fmt::format(" and {} more", stay.size() - kMaxNamed);
+  return "these do not get their old labels back: " + shown;
+}
 
 void return_from_swap(PlanContext& context, const EnumWork& work, Step& swap) {
   const WayBack back(work);

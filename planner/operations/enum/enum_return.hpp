@@ -9,6 +9,9 @@
 
 namespace pgbackfill::planner {
 
+/// Why a swap of the type cannot be taken back; empty: it can. REQUIRES: no transaction is open.
+std::string no_way_back(PlanContext& context, const EnumWork& work);
+
 /// How the swap of a type is taken back: by a swap in the other direction, for which everything is
 /// made ready as for the first one. The old columns get their values through the way back (those
 /// that still stand and agree are left alone), kept in step with live writers by a trigger.

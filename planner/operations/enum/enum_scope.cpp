@@ -66,7 +66,39 @@ bool can_rename(const EnumWork& work) {
   return true;
 }
 
+/// Whether the column holds the type's labels: by itself, as an array, or through a domain.
+bool is_of_type(const EnumWork& work, const sql::Column& column, EnumColumnWork& found) {
+  const sql::QualifiedName& type = work.type->name;
+  // The server calls the array of a type so unless that name was taken.
+  found.array = column.type_name == sql::QualifiedName{type.schema, "_" + type.name};
+  if (found.array || (column.type_kind == 'e' && column.type_name == type)) return true;
+  for (const sql::EnumDomain& domain : work.type->domains) {
+    found.domain_array = !domain.array && column.type_name == domain.array_type;
+    if (!found.domain_array && column.type_name != domain.name) continue;
+    found.domain = &domain;
+    found.array = domain.array || found.domain_array;
+    return true;
+  }
+  return false;
+}
+
+void resolve_domains(EnumWork& work) {
+  for (const sql::EnumDomain& domain : work.type->domains) {
+    const sql::QualifiedName& name = domain.name;
+    work.domains.push_back({&domain,
+                            {name.schema, work.shadow_name(name.name)},
+                            {name.schema, work.aside_name(name.name)}});
+  }
+}
+
 }  // namespace
+
+const EnumDomainWork* EnumWork::domain(const sql::QualifiedName& name) const {
+  const auto found = std::find_if(domains.begin(), domains.end(), [&](const EnumDomainWork& known) {
+    return known.domain->name == name;
+  });
+  return found == domains.end() ? nullptr : &*found;
+}
 
 std::optional<EnumWork> resolve_enum(const JobSpec& spec, const sql::Catalog& catalog,
                                      const EnumSpec& enum_spec) {
@@ -80,17 +112,13 @@ std::optional<EnumWork> resolve_enum(const JobSpec& spec, const sql::Catalog& ca
   map_labels(work);
   if (already_equal(work)) return work;
   work.path = can_rename(work) ? EnumPath::kRename : EnumPath::kShadow;
-  // The server calls the array of a type so unless that name was taken.
-  const sql::QualifiedName array{type->name.schema, "_" + type->name.name};
+  resolve_domains(work);
   for (const sql::Table& table : catalog.tables) {
     if ((table.kind != 'r' && table.kind != 'p') || table.is_partition) continue;
     for (const sql::Column& column : table.columns) {
-      const bool scalar = column.type_kind == 'e' && column.type_name == type->name;
-      if (!scalar && column.type_name != array) continue;
-      // Generated anew over those it is generated from.
-      if (column.generated) continue;
-      work.columns.push_back(resolve_enum_column(spec, work, table, column));
-      work.columns.back().array = !scalar;
+      EnumColumnWork found = resolve_enum_column(spec, work, table, column);
+      // A generated one is generated anew over those it is generated from.
+      if (!column.generated && is_of_type(work, column, found)) work.columns.push_back(found);
     }
   }
   return work;

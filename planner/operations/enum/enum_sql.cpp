@@ -11,12 +11,9 @@ namespace pgbackfill::planner {
 using sql::quote_identifier;
 using sql::quote_literal;
 
-namespace {
-
-/// Owner, privileges and comment of the old type for the new one.
-std::vector<std::string> type_decoration(sql::Connection& connection, const EnumWork& work,
+std::vector<std::string> type_decoration(sql::Connection& connection,
+                                         const sql::QualifiedName& like,
                                          const sql::QualifiedName& type) {
-  const std::string name = type.quoted();
   const sql::Result rows = connection.execute(
       "SELECT statement FROM ("
       "SELECT 1 AS place, format('REVOKE ALL ON TYPE %s FROM PUBLIC', $2::text) AS statement "
@@ -31,11 +28,13 @@ std::vector<std::string> type_decoration(sql::Connection& connection, const Enum
       "UNION ALL SELECT 4, format('ALTER TYPE %s OWNER TO %I', $2::text, "
       "pg_get_userbyid(typowner)) FROM pg_type WHERE oid = $1::regtype "
       "AND pg_get_userbyid(typowner) <> current_user) AS d ORDER BY place, statement",
-      {work.type->name.quoted(), name});
+      {like.quoted(), type.quoted()});
   std::vector<std::string> statements;
   for (int i = 0; i < rows.rows(); ++i) statements.emplace_back(rows.text(i, 0));
   return statements;
 }
+
+namespace {
 
 std::string sync_function(const EnumWork& work, const sql::Table& table) {
   return ledger_function(work.back ? "return" : "sync", table.name, work.type->name.name).quoted();
@@ -61,7 +60,7 @@ std::vector<std::string> create_enum(sql::Connection& connection, const EnumWork
                                      const std::vector<std::string>& labels) {
   std::vector<std::string> statements{
       fmt::format("CREATE TYPE {} AS ENUM ({})", name.quoted(), literal_list(labels))};
-  append(statements, type_decoration(connection, work, name));
+  append(statements, type_decoration(connection, work.type->name, name));
   return statements;
 }
 
@@ -80,7 +79,8 @@ std::vector<std::string> create_sync(const PlanContext& context, const EnumWork&
     if (remaps_plainly(work, *column)) {
       const std::string value = remap_expression(work, *column, "NEW");
       assignments += fmt::format("  {} := {};\n", target, value);
-      conditions.push_back(fmt::format("{} IS DISTINCT FROM {}", target, value));
+      conditions.push_back(
+          fmt::format("{} IS DISTINCT FROM {}", comparable_shadow(work, *column, "NEW"), value));
     } else {
       assignments += fmt::format("  SELECT {} INTO {} FROM (SELECT NEW.*) AS t;\n",
                                  remap_expression(work, *column, "t"), target);
@@ -103,9 +103,9 @@ std::vector<std::string> create_sync(const PlanContext& context, const EnumWork&
 }
 
 std::vector<std::string> drop_sync(const EnumWork& work, const sql::Table& table) {
-  return {fmt::format("DROP TRIGGER IF EXISTS {} ON {}", quote_identifier(sync_trigger(work)),
-                      table.name.quoted()),
-          fmt::format("DROP FUNCTION IF EXISTS {}()", sync_function(work, table))};
+  std::vector<std::string> statements = drop_trigger(table, sync_trigger(work));
+  statements.push_back(fmt::format("DROP FUNCTION IF EXISTS {}()", sync_function(work, table)));
+  return statements;
 }
 
 std::string rename_column(const sql::QualifiedName& table, const std::string& from,

@@ -20,6 +20,11 @@ struct EnumTable {
 /// In catalog order.
 std::vector<EnumTable> enum_tables(const EnumWork& work);
 
+/// Owner, privileges and comment of the type (or domain) `like` for another one.
+std::vector<std::string> type_decoration(sql::Connection& connection,
+                                         const sql::QualifiedName& like,
+                                         const sql::QualifiedName& type);
+
 /// A type with these labels, and owner, privileges and comment of the work's type.
 std::vector<std::string> create_enum(sql::Connection& connection, const EnumWork& work,
                                      const sql::QualifiedName& name,

@@ -1,5 +1,6 @@
 #include "planner/operations/enum/carried_objects.hpp"
 #include "planner/operations/enum/enum_check.hpp"
+#include "planner/operations/enum/enum_domain.hpp"
 #include "planner/operations/enum/enum_index.hpp"
 #include "planner/operations/enum/enum_key.hpp"
 #include "planner/operations/enum/enum_plan.hpp"
@@ -76,7 +77,7 @@ class TableSwap {
     for (const EnumIndex& index : indexes_) {
       if (index.constraint_kind != ' ') {
         alter("DROP CONSTRAINT " + quote_identifier(index.index->name));
-      } else if (index.index->unique) {
+      } else if (index.index->unique || table_kind() == 'p') {
         add("DROP INDEX " + relation(index.index->name));
       }
     }
@@ -134,13 +135,69 @@ class TableSwap {
                    comment));
   }
 
-  void swap_index(const EnumIndex& index) {
-    const std::string& name = index.index->name;
-    // An index keeps the names its columns had when it was built.
+  char table_kind() const { return columns_.table->kind; }
+
+  /// An index keeps the names its columns had when it was built.
+  void rename_keys_of(const EnumIndex& index, const sql::QualifiedName& built) {
     for (const EnumColumnWork* column : columns_.columns) {
       if (!index_uses(*index.index, column->column->name)) continue;
-      rename_index_column(index.shadow_name, *column);
+      rename_index_column(built, *column);
     }
+  }
+
+  void swap_partitioned_index(const EnumIndex& index) {
+    const std::string& name = index.index->name;
+    if (index.constraint_kind == ' ') {
+      // Renames the keys of the parts too.
+      rename_keys_of(index, {table_.schema, index.shadow_name});
+      add(rename_index(table_.schema, index.shadow_name, name));
+    }
+    // From the leaves up: each level takes in those below it.
+    for (auto part = index.parts.rbegin(); part != index.parts.rend(); ++part) {
+      swap_part(index, *part);
+    }
+    if (index.constraint_kind != ' ') add_constraint(table_, name, index.constraint_clause);
+    decorate_index(index);
+  }
+
+  void swap_part(const EnumIndex& index, const IndexPart& part) {
+    const sql::QualifiedName built = partition_index(index.shadow_name, part.table);
+    const std::string quoted = quote_identifier(part.name);
+    if (index.constraint_kind == ' ') {
+      add(rename_index(built.schema, built.name, part.name));
+    } else if (part.partitioned) {
+      add_constraint(part.table, part.name, index.constraint_clause);
+    } else {
+      rename_keys_of(index, built);
+      add(rename_index(built.schema, built.name, part.name));
+      add_constraint(part.table, part.name,
+                     fmt::format("{} USING INDEX {}",
+                                 index.constraint_kind == 'p' ? "PRIMARY KEY" : "UNIQUE", quoted));
+    }
+    if (part.comment) {
+      add(comment_on("INDEX " + sql::QualifiedName{built.schema, part.name}.quoted(),
+                     part.comment));
+    }
+    if (part.constraint_comment) {
+      add(comment_on(fmt::format("CONSTRAINT {} ON {}", quoted, part.table.quoted()),
+                     part.constraint_comment));
+    }
+    if (part.clustered) add(alter_table(part.table, "CLUSTER ON " + quoted));
+    if (part.replica_identity) {
+      add(alter_table(part.table, "REPLICA IDENTITY USING INDEX " + quoted));
+    }
+  }
+
+  void add_constraint(const sql::QualifiedName& table, const std::string& name,
+                      std::string_view definition) {
+    add(alter_table(table,
+                    fmt::format("ADD CONSTRAINT {} {}", quote_identifier(name), definition)));
+  }
+
+  void swap_index(const EnumIndex& index) {
+    if (table_kind() == 'p') return swap_partitioned_index(index);
+    const std::string& name = index.index->name;
+    rename_keys_of(index, {table_.schema, index.shadow_name});
     if (index.constraint_kind == ' ') {
       if (!index.index->unique && !work_.back) {
         add(rename_index(table_.schema, name, index.aside_name));
@@ -157,8 +214,7 @@ class TableSwap {
     decorate_index(index);
   }
 
-  void rename_index_column(const std::string& index, const EnumColumnWork& column) {
-    const sql::QualifiedName name{table_.schema, index};
+  void rename_index_column(const sql::QualifiedName& name, const EnumColumnWork& column) {
     const std::string rename = rename_column(name, column.shadow, column.column->name);
     if (!work_.back) return add(rename);
     // The former index itself may stand yet, whose columns never had another name.
@@ -290,14 +346,16 @@ std::vector<std::string> swap_statements(PlanContext& context, const EnumWork& w
   append(statements, rename_keys(keys));
   statements.push_back(rename_type(work.type->name, work.old_type.name));
   statements.push_back(rename_type(work.shadow_type, work.type->name.name));
+  append(statements, swap_domains(context, work));
   for (const CarriedObject& object : carried.objects) append(statements, object.create);
   if (!work.columns.empty()) statements.push_back(nothing_left_behind(work));
   return statements;
 }
 
-void add_swap(PlanContext& context, const EnumWork& work) {
+std::string add_swap(PlanContext& context, const EnumWork& work) {
   const Carried carried = carried_objects(context.connection, context.scope, work);
-  add_refill(context, work, carried);
+  std::string no_return = no_way_back(context, work);
+  if (no_return.empty()) add_refill(context, work, carried);
   Step step = make_step(Stage::kFinish, type_label(context, work), "swap");
   step.table.clear();
   step.title = fmt::format("cutover: swap in the new labels of {}", type_label(context, work));
@@ -308,13 +366,15 @@ void add_swap(PlanContext& context, const EnumWork& work) {
   step.sql = swap_statements(context, work, carried);
   // The types change names in the same transaction as the columns.
   step.probe = probe::no(probe::type_exists(work.shadow_type));
-  return_from_swap(context, work, step);
+  if (no_return.empty()) return_from_swap(context, work, step);
+  step.irreversible = no_return;
   context.plan.steps.push_back(std::move(step));
   const std::vector<EnumTable> tables = enum_tables(work);
   for (const CarriedObject& object : carried.objects) {
     if (object.stored && object.populated) add_refresh(context, object);
     if (object.kind == "statistics" || object.kind == "generated") analyze_whole(context, tables);
   }
+  return no_return;
 }
 
 }  // namespace pgbackfill::planner

@@ -63,7 +63,8 @@ std::string kept_or(const EnumWork& work, std::string_view kept, std::string_vie
 }  // namespace
 
 std::string shadow_column_type(const EnumWork& work, const EnumColumnWork& column) {
-  return work.shadow_type.quoted() + (column.array ? "[]" : "");
+  if (column.domain == nullptr) return work.shadow_type.quoted() + (column.array ? "[]" : "");
+  return work.domain(column.domain->name)->shadow.quoted() + (column.domain_array ? "[]" : "");
 }
 
 bool remaps_plainly(const EnumWork& work, const EnumColumnWork& column) {
@@ -77,19 +78,31 @@ std::string remap_expression(const EnumWork& work, const EnumColumnWork& column,
   if (!column.array) {
     return kept_or(work, kept, value, label_expression(work, *column.table, value, row));
   }
-  return fmt::format(
+  const std::string list = fmt::format(
       "(CASE WHEN {0} IS NOT NULL THEN coalesce((SELECT array_agg({1} ORDER BY e.place) FROM "
-      "unnest({0}) WITH ORDINALITY AS e (label, place)), '{{}}'::{2}) END)",
+      "unnest({0}) WITH ORDINALITY AS e (label, place)), '{{}}'::{2}[]) END)",
       value,
       kept_or(work, fmt::format("({})[e.place::integer]", kept), "e.label",
               label_expression(work, *column.table, "e.label", row)),
-      shadow_column_type(work, column));
+      work.shadow_type.quoted());
+  // Arrays of a domain and of what it is made of cannot be compared.
+  if (!column.domain_array) return list;
+  return fmt::format("({}::{})", list, shadow_column_type(work, column));
+}
+
+std::string comparable_shadow(const EnumWork& work, const EnumColumnWork& column,
+                              std::string_view row) {
+  const std::string shadow = fmt::format("{}.{}", row, quote_identifier(column.shadow));
+  if (column.domain == nullptr || column.array) return shadow;
+  return fmt::format("({}::{})", shadow, work.shadow_type.quoted());
 }
 
 Assignment shadow_assignment(const EnumWork& work, const EnumColumnWork& column) {
   Assignment assignment;
   assignment.column = column.shadow;
-  assignment.type = shadow_column_type(work, column);
+  assignment.type = column.domain == nullptr || column.domain_array
+                        ? shadow_column_type(work, column)
+                        : work.shadow_type.quoted() + (column.array ? "[]" : "");
   assignment.expression = remap_expression(work, column, "t");
   if (remaps_plainly(work, column)) {
     assignment.resolve = ResolveKind::kRemap;

@@ -19,6 +19,11 @@ bool remaps_plainly(const EnumWork& work, const EnumColumnWork& column);
 std::string remap_expression(const EnumWork& work, const EnumColumnWork& column,
                              std::string_view row);
 
+/// The shadow of the row `row`, so that it can be compared with its new value: no operator takes a
+/// domain over an enum type.
+std::string comparable_shadow(const EnumWork& work, const EnumColumnWork& column,
+                              std::string_view row);
+
 /// What the backfill sets.
 Assignment shadow_assignment(const EnumWork& work, const EnumColumnWork& column);
 

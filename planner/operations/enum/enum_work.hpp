@@ -20,10 +20,19 @@ using LabelPairs = std::vector<std::pair<std::string, std::string>>;
 struct EnumColumnWork {
   const sql::Table* table = nullptr;
   const sql::Column* column = nullptr;
-  bool array = false;    ///< of the type
-  std::string label;     ///< of the table
-  std::string shadow;    ///< name of the new column until the swap
-  std::string old_name;  ///< name of the old column after the swap
+  bool array = false;                       ///< its values are lists of labels
+  const sql::EnumDomain* domain = nullptr;  ///< it is of this domain, or
+  bool domain_array = false;                ///< of an array of it
+  std::string label;                        ///< of the table
+  std::string shadow;                       ///< name of the new column until the swap
+  std::string old_name;                     ///< name of the old column after the swap
+};
+
+/// A domain over the type: it gets a new one beside it, over the new labels.
+struct EnumDomainWork {
+  const sql::EnumDomain* domain = nullptr;
+  sql::QualifiedName shadow;  ///< until the swap
+  sql::QualifiedName old;     ///< of the old one after the swap
 };
 
 /// How an enum type gets its labels.
@@ -40,6 +49,7 @@ struct EnumWork {
   LabelPairs remap;                   ///< every mapped label of the catalog
   std::vector<std::string> unmapped;  ///< labels of the catalog that nothing maps into the new list
   std::vector<EnumColumnWork> columns;
+  std::vector<EnumDomainWork> domains;  ///< each after the one it is made of
   sql::QualifiedName shadow_type;
 
   /// It is the way back of such a swap (WayBack): texts get the labels that they have while it is
@@ -57,6 +67,9 @@ struct EnumWork {
 
   /// Its rows get different labels by a condition.
   bool splits(const std::string& label) const { return spec->when.contains(label); }
+
+  /// nullptr: the name is none of a domain over the type.
+  const EnumDomainWork* domain(const sql::QualifiedName& name) const;
 
   sql::QualifiedName old_type;  ///< what the type is called after the swap
   /// Oids of indexes and constraints that are built again in the swap, because they lie over

@@ -85,9 +85,20 @@ class Rewriter {
       const std::string value = type->array || labels.array ? map_array(labels, before.value)
                                                             : map_label(labels, before.value);
       if (value != before.value) replaced_[&before] = sql::quote_literal(value);
-    } else if (before.value != "null" && before.text != "]") {
+    } else if (before.value != "null" && before.text != "]" && !is_cast_literal(colons)) {
       result_.casts_expressions = true;
     }
+  }
+
+  /// In front of `colons` stands a literal with a cast of its own: ('x'::type)::domain
+  bool is_cast_literal(std::size_t colons) const {
+    if (!is(colons - 1, ")")) return false;
+    std::size_t inner = colons - 1;
+    while (inner > 0 && !is(inner, "::")) --inner;
+    if (inner < 2 || !is(inner - 2, "(") || token(inner - 1).kind != Kind::kString) return false;
+    const auto type = type_at(inner + 1);
+    const std::size_t end = type ? type->last + (type->array ? 3 : 1) : 0;
+    return type && end == colons - 1 && rules_.types.contains(type->name);
   }
 
   void note_plain_text(const Token& before) {
@@ -169,6 +180,11 @@ class Rewriter {
 };
 
 }  // namespace
+
+bool plain_label(const RewrittenText& text) {
+  return !text.casts_expressions && text.unknown.empty() && text.plain_texts.empty() &&
+         !text.opaque_literals;
+}
 
 RewrittenText rewrite_labels(std::string_view sql, const LabelRules& rules) {
   return Rewriter(sql, rules).run();

@@ -34,6 +34,9 @@ struct RewrittenText {
   bool opaque_literals = false;       ///< a literal of one of the opaque types
 };
 
+/// It is no more than a label, or a list of them, as far as can be told.
+bool plain_label(const RewrittenText& text);
+
 /// Replaces the labels in SQL that the server wrote with search_path = pg_catalog, where a label
 /// is a literal with a cast to its type right behind it.
 RewrittenText rewrite_labels(std::string_view sql, const LabelRules& rules);

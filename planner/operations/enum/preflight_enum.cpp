@@ -105,9 +105,7 @@ void check_rename(PreflightContext& context, const EnumWork& work) {
 void check_default(PreflightContext& context, const EnumWork& work, const EnumColumnWork& column) {
   if (!column.column->default_expression) return;
   const RewrittenText text = rewritten_default(context.connection, work, column);
-  const bool understood = !text.casts_expressions && text.unknown.empty() &&
-                          text.plain_texts.empty() && !text.opaque_literals;
-  if (understood) return;
+  if (plain_label(text)) return;
   context.refuse(
       fmt::format("{}.{}", column.label, column.column->name),
       fmt::format("its default is not a plain label: {}", *column.column->default_expression),
@@ -134,7 +132,11 @@ void check_shadow(PreflightContext& context, const EnumWork& work) {
 void check_leftovers(PreflightContext& context) {
   for (const EnumWork& work : context.scope.of<EnumWork>()) {
     if (work.path != EnumPath::kShadow) continue;
-    for (const sql::QualifiedName& type : {work.shadow_type, work.old_type}) {
+    std::vector<sql::QualifiedName> types{work.shadow_type, work.old_type};
+    for (const EnumDomainWork& domain : work.domains) {
+      types.insert(types.end(), {domain.shadow, domain.old});
+    }
+    for (const sql::QualifiedName& type : types) {
       if (context.connection.execute("SELECT to_regtype($1) IS NOT NULL", {type.quoted()})
               .boolean(0, 0)) {
         refuse_leftover(context, work.type->name.display(context.spec.schema),

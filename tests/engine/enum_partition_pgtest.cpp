@@ -1,0 +1,131 @@
+#include "tests/engine/enum_carry_fixture.hpp"
+#include "tests/support/application.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <future>
+#include <string>
+#include <thread>
+
+namespace pgbackfill::test {
+namespace {
+
+using engine::RunOutcome;
+using ::testing::HasSubstr;
+
+class EnumPartition : public EnumCarry {
+ protected:
+  void SetUp() override {
+    EnumCarry::SetUp();
+    sql("CREATE TYPE user_role AS ENUM ('user', 'admin', 'manager');"
+        "CREATE TABLE events (id int, day int, role user_role NOT NULL DEFAULT 'user',"
+        " CONSTRAINT \"Key\" PRIMARY KEY (id, day, role)) PARTITION BY RANGE (day);"
+        "CREATE TABLE low PARTITION OF events FOR VALUES FROM (0) TO (10);"
+        "CREATE TABLE high PARTITION OF events FOR VALUES FROM (10) TO (20) PARTITION BY HASH (id);"
+        "CREATE TABLE high_0 PARTITION OF high FOR VALUES WITH (MODULUS 2, REMAINDER 0);"
+        "CREATE TABLE high_1 PARTITION OF high FOR VALUES WITH (MODULUS 2, REMAINDER 1);"
+        "CREATE INDEX by_role ON events (role, id); CREATE INDEX only_users ON events (day) WHERE "
+        "role = 'user'; CREATE UNIQUE INDEX lone ON events (day, role, id);"
+        "ALTER TABLE events ADD CONSTRAINT pair UNIQUE (role, day, id);"
+        "COMMENT ON INDEX low_role_id_idx IS 'low'");
+    sql(
+        fmt::format("INSERT INTO events SELECT i, i % 20, (ARRAY['user', 'admin', 'manager'])"
+                    "[i % 3 + 1]::user_role FROM generate_series(1, {}) AS i",
+                    rows_));
+  }
+
+  std::vector<std::string> expected() {
+    auto lines = dump();
+    for (std::string& line : lines) line = replaced(line, "'user'", "'worker'");
+    lines.emplace_back("    'foreman'");
+    std::sort(lines.begin(), lines.end());
+    return lines;
+  }
+
+  const int rows_ = 2000;
+};
+
+TEST_F(EnumPartition, IndexesFollowLiveWriters) {
+  const auto after = expected();
+  Application writer(connect(), [this](sql::Connection& session, int round) {
+    session.execute(fmt::format("UPDATE events SET role = '{}', day = {} WHERE id = {}",
+                                round % 2 == 0 ? "manager" : "admin", round % 20,
+                                changed_row(round * 17, rows_)));
+    session.execute(fmt::format("INSERT INTO events (id, day, role) VALUES ({}, {}, 'admin')",
+                                10000 + round, round % 20));
+    session.execute(
+        fmt::format("DELETE FROM events WHERE id = {}", changed_row(round * 29, rows_)));
+  });
+  writer.reach(5);
+  ASSERT_EQ(refusal(enum_job(kWorkers)), "not refused");
+  writer.reach(5);
+  writer.end();
+  EXPECT_EQ(writer.errors(), 0) << writer.first_error();
+  EXPECT_EQ(dump(), after);
+  EXPECT_EQ(value("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "0");
+  EXPECT_EQ(value("SELECT count(*) FROM events WHERE role IS NULL OR role = 'foreman'"), "0");
+  EXPECT_NE(value("SELECT count(*) FROM events WHERE role = 'worker'"), "0");
+  EXPECT_THROW(sql("INSERT INTO events SELECT id, day, role FROM events LIMIT 1"), sql::Error);
+}
+
+TEST_F(EnumPartition, TheTriggersGoFromTheRootOn) {
+  const auto file = enum_file(kWorkers).string();
+  ASSERT_EQ(pgbackfill({"run", "-c", file, "--until", "index"}).exit_code, 0);
+  auto client = connect();
+  sql::Transaction statement(client);
+  client.execute("LOCK TABLE ONLY events, ONLY high IN ROW EXCLUSIVE MODE");
+  auto run = std::async(std::launch::async, [&] { return pgbackfill({"run", "-c", file}); });
+  for (int i = 0; i < 6000; ++i) {
+    if (value("SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'") !=
+        "0") {
+      break;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_NO_THROW(client.execute("LOCK TABLE ONLY high_1 IN ROW EXCLUSIVE MODE NOWAIT"));
+  statement.commit();
+  const auto outcome = run.get();
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+}
+
+TEST_F(EnumPartition, OfflineTheNamesAreTheSame) {
+  const auto after = expected();
+  auto offline = enum_job(kWorkers);
+  offline.run.online = false;
+  ASSERT_EQ(run(offline).outcome, RunOutcome::kDone);
+  EXPECT_EQ(dump(), after);
+}
+
+TEST_F(EnumPartition, UpToTheSwapItCanBeTakenBack) {
+  const auto before = dump();
+  const auto file = enum_file(kWorkers).string();
+  ASSERT_EQ(pgbackfill({"run", "-c", file, "--until", "index"}).exit_code, 0);
+  EXPECT_NE(dump(), before);
+  const auto back = pgbackfill({"rollback", "-c", file, "--yes"});
+  EXPECT_EQ(back.exit_code, 0) << back.err;
+  EXPECT_EQ(dump(), before);
+}
+
+TEST_F(EnumPartition, AfterTheSwapItStays) {
+  const auto file = enum_file(kWorkers).string();
+  ASSERT_EQ(run(enum_job(kWorkers)).outcome, RunOutcome::kDone);
+  const auto after = dump();
+  const auto refused = pgbackfill({"rollback", "-c", file, "--yes"});
+  EXPECT_EQ(refused.exit_code, 3) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("index by_role of partitioned table events"));
+  EXPECT_EQ(dump(), after);
+}
+
+TEST_F(EnumPartition, WhatCannotFollowIsRefused) {
+  sql("CREATE INDEX half ON ONLY events (role)");
+  EXPECT_THAT(refusal(enum_job(kWorkers)),
+              HasSubstr("index half of table events: it is not valid: some partitions lack it"));
+  sql("DROP INDEX half; ALTER TABLE events ADD CONSTRAINT later UNIQUE (id, role, day) DEFERRABLE");
+  EXPECT_THAT(refusal(enum_job(kWorkers)), HasSubstr("index later of table events: it is an"));
+}
+
+}  // namespace
+}  // namespace pgbackfill::test
