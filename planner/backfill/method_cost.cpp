@@ -105,16 +105,19 @@ int cheapest_passes(const TableBackfill& table) {
   return std::max(1, static_cast<int>(std::lround(std::min(per_block / at_once, most))));
 }
 
+double moved_share(const TableBackfill& table, int passes) {
+  if (table.order == ReadOrder::kKey) return table.clustered ? 1 : kScatteredMoves;
+  const double per_block = rows_per_block(table);
+  return std::clamp(per_block / passes - room_rows(table), 0.0, per_block) / per_block;
+}
+
 double row_cost(const TableBackfill& table, Method method, int passes) {
   const double per_block = rows_per_block(table);
   double cost =
       kRow + (method == Method::kCopy ? kTransport : 2 * kExpression * expressions(table));
-  if (table.order == ReadOrder::kKey) {
-    return cost + kByKey + (table.clustered ? 1 : kScatteredMoves) * move_cost(table);
-  }
-  const double at_once = per_block / passes;
-  const double moved = std::clamp(at_once - room_rows(table), 0.0, per_block) / per_block;
-  return cost + visit_cost(table) * passes / per_block + moved * move_cost(table);
+  cost += moved_share(table, passes) * move_cost(table);
+  return table.order == ReadOrder::kKey ? cost + kByKey
+                                        : cost + visit_cost(table) * passes / per_block;
 }
 
 Method cheapest_method(const TableBackfill& table, int passes) {

@@ -14,6 +14,10 @@ double rows_per_block(const TableBackfill& table);
 /// there are rows / r passes.
 int cheapest_passes(const TableBackfill& table);
 
+/// The part of the rows, 0 to 1, whose new versions find no room in their pages, with so many passes
+/// (block order): each moves and enters every index anew.
+double moved_share(const TableBackfill& table, int passes);
+
 /// What a row costs by a method, in microseconds of server and client, in the table's order and
 /// with so many passes (block order).
 double row_cost(const TableBackfill& table, Method method, int passes);

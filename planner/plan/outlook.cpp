@@ -1,5 +1,7 @@
 #include "planner/plan/outlook.hpp"
 
+#include "planner/backfill/method_cost.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -15,16 +17,18 @@ constexpr double kSecondsPerRow = 4e-6;
 constexpr double kSecondsPerByte = 13e-9;
 constexpr double kSecondsPerValidatedRow = 0.7e-6;
 constexpr double kSecondsPerIndexedRow = 1e-6;
-constexpr double kWalPerRow = 120;
-constexpr double kWalPerRowAndIndex = 40;
+/// Of a row that stays in its page: the new version, and its share of pruning.
+constexpr double kWalPerRow = 143;
+/// Of one that moves, beside its own bytes, and for each index that it enters.
+constexpr double kWalPerMovedRow = 60;
+constexpr double kWalPerIndexEntry = 78;
 constexpr double kIndexEntryBytes = 45;
 /// An entry of an index over few different values, which are stored once per page.
 constexpr double kNewIndexEntryBytes = 25;
-/// Below it a table is done before its pages have been pruned, so that every row moves.
-constexpr double kRowsToStayInPlace = 5000;
-constexpr double kHeapGrowth = 0.2;
-constexpr double kIndexGrowth = 0.08;
-constexpr double kIndexGrowthOfSmall = 0.5;
+/// What the pages of an index have room for, by their fillfactor, before they split; and how much
+/// of the entries beyond it stays.
+constexpr double kIndexRoom = 0.1;
+constexpr double kIndexGrowth = 0.8;
 
 std::string shown_source(const Assignment& assignment) {
   switch (assignment.resolve) {
@@ -79,12 +83,15 @@ void add_backfill(TableOutlook& table, const TableBackfill& backfill, const Samp
                                            : kSecondsPerRow + kSecondsPerByte * heap / table.rows;
   const double entries =
       sample != nullptr ? sample->index_bytes_per_row : kIndexEntryBytes * backfill.indexes;
-  const bool small = table.rows < kRowsToStayInPlace;
   table.sampled = sample != nullptr;
   table.seconds = table.rows * per_row;
-  table.wal_bytes = heap + table.rows * (kWalPerRow + kWalPerRowAndIndex * backfill.indexes);
-  table.disk_bytes = heap * (small ? 1 : kHeapGrowth) +
-                     table.rows * entries * (small ? kIndexGrowthOfSmall : kIndexGrowth);
+  const double moved = moved_share(backfill, cheapest_passes(backfill));
+  const double indexed = table.rows * entries;
+  // Each page goes to the WAL whole, once, when it changes first after a checkpoint.
+  table.wal_bytes =
+      heap + (moved > 0 ? indexed : 0) + table.rows * kWalPerRow +
+      moved * (heap + table.rows * (kWalPerMovedRow + kWalPerIndexEntry * backfill.indexes));
+  table.disk_bytes = moved * heap + std::max(0.0, moved - kIndexRoom) * kIndexGrowth * indexed;
 }
 
 double ddl_seconds(double rows, const Work& work) {

@@ -47,6 +47,19 @@ TEST(MethodCost, ValuesThatWouldBeComputedTwiceAreCopied) {
             Method::kCopy);
 }
 
+TEST(MethodCost, PassesKeepRowsInTheirPages) {
+  TableBackfill backfill = table({by_lookup()});
+  EXPECT_EQ(moved_share(backfill, 1), 1);
+  EXPECT_GT(moved_share(backfill, 24), 1.0 / 24);
+  EXPECT_LT(moved_share(backfill, 24), 0.15);
+  backfill.fillfactor = 48;
+  EXPECT_EQ(moved_share(backfill, 1), 0);
+  backfill.order = ReadOrder::kKey;
+  backfill.key = {{"id", "bigint"}};
+  backfill.clustered = true;
+  EXPECT_EQ(moved_share(backfill, 1), 1);
+}
+
 TEST(MethodCost, TheNumberOfPassesChosenCostsLeast) {
   for (const int indexes : {1, 2, 4, 9}) {
     for (const int fillfactor : {100, 90, 60}) {

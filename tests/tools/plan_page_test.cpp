@@ -160,6 +160,18 @@ TEST(StrongestLockTest, TellsMomentsFromScansThatKeepOthersWaiting) {
             LockClass::kWrites);
 }
 
+/// Of a million rows, 24 a page, and of a few of the same.
+TEST(OutlookTest, ASmallTableGrowsByItself) {
+  const auto growth = [](double rows, std::int64_t blocks) {
+    planner::Plan plan;
+    plan.steps = {backfill("t", Method::kUpdate, rows, blocks, "")};
+    const auto table = planner::outlook(plan, {}).at(0);
+    return table.disk_bytes / static_cast<double>(table.bytes);
+  };
+  EXPECT_LT(growth(1'000'000, 41'667), 0.2);
+  EXPECT_GT(growth(1'000, 42), 1);
+}
+
 TEST(OutlookTest, CountsWhatIsWrittenAndWhatIsBuilt) {
   const auto tables = planner::outlook(sample(), {});
   ASSERT_EQ(tables.size(), 3U);
