@@ -1,6 +1,6 @@
 #include "engine/verify/verifier.hpp"
 #include "planner/file/migration_file.hpp"
-#include "tests/engine/job_fixture.hpp"
+#include "tests/engine/rollback_fixture.hpp"
 #include "tests/engine/traffic_fixture.hpp"
 #include "tests/support/application.hpp"
 #include "tests/support/run_program.hpp"
@@ -28,7 +28,7 @@ std::string uuid_of(std::string_view number) {
   return fmt::format("md5('org' || {})::uuid::text", number);
 }
 
-class Convert : public JobTest {
+class Convert : public RollbackTest {
  protected:
   /// A migration file with these sections alone.
   planner::JobSpec plain(std::string_view sections) {
@@ -530,6 +530,28 @@ TEST_F(Convert, IntegersComeBackWithTheirSequences) {
   EXPECT_EQ(count("SELECT count(*) FROM orders WHERE pgbackfill_new_id = id AND pgbackfill_new_n "
                   "= n"),
             32);
+}
+
+TEST_F(Convert, SequencesThatCameBeyondIntegersAreSetBackFirst) {
+  sql("CREATE TABLE orders (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n serial);"
+      "INSERT INTO orders SELECT FROM generate_series(1, 30)");
+  remember();
+  const auto spec = convert("\"orders.id\", \"orders.n\"", "bigint");
+  EXPECT_EQ(run(spec).outcome, RunOutcome::kDone);
+  sql("SELECT setval('orders_id_seq', 3000000000), setval('orders_n_seq', 2147483648)");
+  try {
+    roll_back(spec);
+    ADD_FAILURE() << "was taken back";
+  } catch (const engine::Refused& refused) {
+    std::string text;
+    for (const auto& finding : refused.findings()) text += finding.to_string() + "\n";
+    EXPECT_THAT(text, HasSubstr("orders.id: its sequence \"public\".\"orders_id_seq\" stands at "
+                                "3000000000, beyond integer"));
+    EXPECT_THAT(text, HasSubstr("\"orders_n_seq\" stands at 2147483648"));
+  }
+  sql("SELECT setval('orders_id_seq', 30), setval('orders_n_seq', 2147483647)");
+  EXPECT_EQ(roll_back(spec).outcome, engine::RollbackOutcome::kDone);
+  expect_as_before();
 }
 
 TEST_F(Convert, GoesOnFromEveryPlaceOfTheCutover) {

@@ -137,12 +137,14 @@ void return_old_values(PlanContext& context, const ConvertGroup& group, Step& le
   }
 }
 
-std::vector<std::string> in_the_way(const ConvertGroup& group) {
+std::vector<std::string> in_the_way(PlanContext& context, const ConvertGroup& group) {
   std::vector<std::string> questions;
   for (const ConvertTable& table : group.tables) {
     for (const ConvertColumn* column : table.columns) {
       questions.push_back(column_dependents(table.table->name, table.label, column->column->name));
-      if (column->type == "bigint") questions.push_back(too_large(*column));
+      if (column->type != "bigint") continue;
+      questions.push_back(too_large(*column));
+      append(questions, sequences_beyond(context.connection, *column));
     }
   }
   return questions;

@@ -33,7 +33,7 @@ void return_old_values(PlanContext& context, const ConvertGroup& group, Step& le
 
 /// Questions of Step::losses: what stands in the way of the old columns, whether or not they still
 /// stand.
-std::vector<std::string> in_the_way(const ConvertGroup& group);
+std::vector<std::string> in_the_way(PlanContext& context, const ConvertGroup& group);
 
 /// Rows found by one comparison of a fill; what remains is found by the next.
 inline constexpr int kMaxFilledAtOnce = 200'000;

@@ -92,4 +92,21 @@ SequenceHandover hand_over_sequences(sql::Connection& connection, const ConvertC
   return handover;
 }
 
+std::vector<std::string> sequences_beyond(sql::Connection& connection,
+                                          const ConvertColumn& column) {
+  std::vector<std::string> questions;
+  for (const Sequence& sequence : read_sequences(connection, column)) {
+    // One that is wider than its column stays as wide.
+    if (sequence.identity.empty() && sequence.type != column.column->type) continue;
+    questions.push_back(fmt::format(
+        "SELECT {} || last_value || {}, true FROM {} WHERE NOT ({})",
+        sql::quote_literal(
+            fmt::format("{}: its sequence {} stands at ", column.shown(), sequence.name.quoted())),
+        sql::quote_literal(
+            fmt::format(", beyond {}; set it back first (setval)", column.column->type)),
+        sequence.name.quoted(), fits_old_integer(column, "last_value")));
+  }
+  return questions;
+}
+
 }  // namespace pgbackfill::planner

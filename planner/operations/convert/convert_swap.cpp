@@ -176,7 +176,7 @@ Step swap_step(PlanContext& context, const ConvertGroup& group) {
   step.title = fmt::format("cutover: swap in the new columns of {}", columns_of(group));
   step.sql = std::move(swap.forth());
   step.inverse = std::move(swap.back());
-  step.losses = in_the_way(group);
+  step.losses = in_the_way(context, group);
   step.probe = probe::no(probe::column_exists(group.tables.front().table->name,
                                               group.tables.front().columns.front()->shadow));
   return step;

@@ -92,15 +92,19 @@ std::string new_value(const ConvertColumn& column, std::string_view row) {
                      padded ? "::text" : "", column.type);
 }
 
+std::string fits_old_integer(const ConvertColumn& column, const std::string& value) {
+  const bool small = column.column->type == "smallint";
+  return fmt::format("{} BETWEEN {} AND {}", value, small ? "-32768" : "-2147483648",
+                     small ? "32767" : "2147483647");
+}
+
 std::string old_form(const ConvertColumn& column, const std::string& value) {
   if (column.type == "uuid") {
     const int length = text_length(*column.column).value_or(kHyphenedUuid);
     if (length >= kHyphenedUuid) return value + "::text";
     return length < kBareUuid ? "NULL" : fmt::format("replace({}::text, '-', '')", value);
   }
-  const bool small = column.column->type == "smallint";
-  return fmt::format("CASE WHEN {0} BETWEEN {1} AND {2} THEN {0}::{3} END", value,
-                     small ? "-32768" : "-2147483648", small ? "32767" : "2147483647",
+  return fmt::format("CASE WHEN {} THEN {}::{} END", fits_old_integer(column, value), value,
                      column.column->type);
 }
 

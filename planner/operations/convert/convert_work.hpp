@@ -71,6 +71,8 @@ std::string new_value(const ConvertColumn& column, std::string_view row);
 std::string old_value(const ConvertColumn& column, std::string_view row);
 /// The same of any expression of the new type.
 std::string old_form(const ConvertColumn& column, const std::string& value);
+/// Whether an integer is one of the old type.
+std::string fits_old_integer(const ConvertColumn& column, const std::string& value);
 /// Length of a varchar or char; nullopt for one without.
 std::optional<int> text_length(const sql::Column& column);
 
@@ -105,5 +107,8 @@ struct SequenceHandover {
   std::vector<std::string> back;   ///< run after the columns have their old names again
 };
 SequenceHandover hand_over_sequences(sql::Connection& connection, const ConvertColumn& column);
+
+/// Questions for Step::losses: sequences of the column that have come beyond its old type.
+std::vector<std::string> sequences_beyond(sql::Connection& connection, const ConvertColumn& column);
 
 }  // namespace pgbackfill::planner
