@@ -40,11 +40,8 @@ SELECT idx.amname,
        ARRAY(SELECT manner FROM part WHERE part.place = idx.place AND is_key ORDER BY k) AS manners,
        ARRAY(SELECT text FROM part WHERE part.place = idx.place AND NOT is_key ORDER BY k) AS included,
        CASE WHEN nulls_alike THEN ' NULLS NOT DISTINCT' ELSE '' END
-       || coalesce((SELECT format(' WITH (%s)', string_agg(format('%s = %L', split_part(o, '=', 1),
-                                                            substr(o, strpos(o, '=') + 1)), ', '))
-                      FROM unnest(reloptions) AS o HAVING count(*) > 0), '')
-       || coalesce((SELECT format(' TABLESPACE %I', spcname) FROM pg_tablespace
-                     WHERE oid = reltablespace), '') AS storage,
+       || coalesce(' WITH (' || parameters.list || ')', '')
+       || coalesce(' TABLESPACE ' || quote_ident(spcname), '') AS storage,
        coalesce(pg_get_expr(indpred, indrelid), '') AS predicate,
        idx.indexrelid::text AS index,
        coalesce(k.oid::text, '') AS constraint,
@@ -58,7 +55,13 @@ SELECT idx.amname,
               WHERE part.place = idx.place AND target >= 0 ORDER BY k) AS targets,
        coalesce(pg_get_constraintdef(k.oid), '') AS constraint_definition,
        nulls_alike,
-       idx.place
+       idx.place,
+       array_remove(ARRAY['SET (' || parameters.list || ')',
+                          'SET TABLESPACE ' || quote_ident(spcname)], NULL) AS storage_changes
   FROM idx
+  LEFT JOIN pg_tablespace AS s ON s.oid = reltablespace
+  LEFT JOIN LATERAL (
+    SELECT string_agg(format('%s = %L', split_part(o, '=', 1), substr(o, strpos(o, '=') + 1)), ', ') AS list
+      FROM unnest(reloptions) AS o) AS parameters ON true
   LEFT JOIN pg_constraint AS k ON k.conindid = idx.indexrelid AND k.contype IN ('p', 'u', 'x')
  ORDER BY idx.place

@@ -79,13 +79,14 @@ class EnumCarryAll : public EnumCarry {
         "COMMENT ON CONSTRAINT known ON users IS 'the three';"
         "ALTER TABLE users ADD CONSTRAINT recent CHECK (role <> 'user' OR level < 50) NOT VALID;"
         "ALTER TABLE users ADD CONSTRAINT pair UNIQUE (email, role);"
-        "ALTER TABLE users ADD CONSTRAINT later UNIQUE (role, id) DEFERRABLE INITIALLY DEFERRED;"
+        "ALTER TABLE users ADD CONSTRAINT later UNIQUE (role, id) WITH (fillfactor = 70)"
+        " DEFERRABLE INITIALLY DEFERRED;"
         "CREATE TABLE roles (role user_role PRIMARY KEY);"
         "INSERT INTO roles VALUES ('user'), ('admin'), ('manager');"
         "ALTER TABLE users ADD CONSTRAINT listed FOREIGN KEY (role) REFERENCES roles"
         " ON UPDATE CASCADE DEFERRABLE;"
         "ALTER TABLE users ADD CONSTRAINT apart EXCLUDE USING btree (id WITH =, role WITH =)"
-        " WHERE (role <> 'user')");
+        " WITH (fillfactor = 80) WHERE (role <> 'user')");
   }
 
   void readers() {

@@ -243,7 +243,8 @@ class CarriedCheck {
       refuse(name,
              "it is an exclusion constraint, deferrable, or has statistics targets, of a "
              "partitioned table, and is not carried over");
-    } else if (table.kind == 'p' && index.constraint_kind != ' ' && index.storage_of_its_own) {
+    } else if (table.kind == 'p' && index.constraint_kind != ' ' &&
+               !index.storage_changes.empty()) {
       refuse(name,
              "it is a constraint of a partitioned table with storage parameters or a "
              "tablespace, and is not carried over");

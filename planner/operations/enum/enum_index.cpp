@@ -34,8 +34,7 @@ class IndexReader {
     if (index.built_as_constraint()) {
       index.constraint_definition = rewritten(index.constraint_clause);
     }
-    index.storage_of_its_own = rows_.text(row_, 4).find(" WITH (") != std::string_view::npos ||
-                               rows_.text(row_, 4).find(" TABLESPACE ") != std::string_view::npos;
+    index.storage_changes = rows_.text_array(row_, 17);
     index.nulls_alike = rows_.boolean(row_, 15);
     index.rewritten = std::move(met_);
     return index;
@@ -202,6 +201,11 @@ void add_shadow_index(PlanContext& context, const EnumTable& columns, const Enum
   step.title = fmt::format("create constraint {}, the table locked", index.shadow_name);
   step.sql = {
       alter_table(table, fmt::format("ADD CONSTRAINT {} {}", quoted, index.constraint_definition))};
+  // The server's text of a constraint has none of it.
+  for (const std::string& change : index.storage_changes) {
+    step.sql.push_back(fmt::format(
+        "ALTER INDEX {} {}", sql::QualifiedName{table.schema, index.shadow_name}.quoted(), change));
+  }
   step.probe = probe::constraint_exists(table, index.shadow_name, false);
   step.inverse = {alter_table(table, "DROP CONSTRAINT IF EXISTS " + quoted)};
   context.plan.steps.push_back(std::move(step));

@@ -46,8 +46,8 @@ struct EnumIndex {
   RewrittenText rewritten;           ///< what was met; its text is empty
   /// Of a partitioned table: the indexes of its partitions, parents first.
   std::vector<IndexPart> parts;
-  std::string constraint_clause;    ///< over the columns as they are called before and after
-  bool storage_of_its_own = false;  ///< storage parameters or a tablespace
+  std::string constraint_clause;  ///< over the columns as they are called before and after
+  std::vector<std::string> storage_changes;  ///< "SET (fillfactor = '70')", "SET TABLESPACE s"
 
   /// The server makes an exclusion constraint of no index that is there already; and a unique index
   /// would not wait for the end of a transaction, as a deferrable constraint does.
