@@ -26,7 +26,7 @@ bool DdlRunner::run_joined(const std::vector<const planner::Step*>& steps) {
     if (!joinable(steps)) return false;
     sync_point(SyncPoint::kStepBeforeDdl);
     std::string text =
-        fmt::format("SET LOCAL lock_timeout = '{}ms'; SET LOCAL statement_timeout = '{}ms'",
+        fmt::format("BEGIN; SET LOCAL lock_timeout = '{}ms'; SET LOCAL statement_timeout = '{}ms'",
                     std::min(control_->settings().lock_timeout, kLockTimeout).count(),
                     kStatementTimeout.count());
     std::vector<std::string> ids;
@@ -34,8 +34,7 @@ bool DdlRunner::run_joined(const std::vector<const planner::Step*>& steps) {
       ids.push_back(step->id);
       for (const std::string& statement : step->sql) text += "\n;\n" + statement;
     }
-    sql::Transaction transaction(connection);
-    connection.execute(text);
+    sql::Transaction transaction(connection, text);
     sync_point(SyncPoint::kStepBeforeRecord);
     Ledger(connection).steps_done(job_id_, ids);
     sync_point(SyncPoint::kStepBeforeCommit);

@@ -162,10 +162,16 @@ std::vector<EnumIndex> enum_indexes(sql::Connection& connection, const EnumWork&
   }
   std::vector<EnumIndex> indexes;
   if (read.empty()) return indexes;
-  sql::Transaction undone(connection);
-  connection.execute("SET LOCAL search_path = pg_catalog");
-  const sql::Result rows =
-      connection.execute(sql::statement("enum_index"), {sql::text_array_literal(names)});
+  auto known = work.index_rows->find(&table);
+  if (known == work.index_rows->end()) {
+    sql::Transaction undone(connection);
+    connection.execute("SET LOCAL search_path = pg_catalog");
+    known = work.index_rows
+                ->emplace(&table, connection.execute(sql::statement("enum_index"),
+                                                     {sql::text_array_literal(names)}))
+                .first;
+  }
+  const sql::Result& rows = known->second;
   for (int row = 0; row < rows.rows(); ++row) {
     const sql::Index& index = *read.at(static_cast<std::size_t>(rows.integer(row, 16) - 1));
     IndexReader reader(rows, row, rules);

@@ -5,6 +5,7 @@
 #include "sql/identifier.hpp"
 #include "sql/result.hpp"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -77,6 +78,10 @@ struct EnumWork {
   std::set<std::string> built_anew;
   /// What it found, which the server takes long to find.
   std::shared_ptr<const sql::Result> dependents;
+  /// What enum_indexes() has read of a table, for its copies too: forth and back, it is asked
+  /// often.
+  std::shared_ptr<std::map<const sql::Table*, sql::Result>> index_rows =
+      std::make_shared<std::map<const sql::Table*, sql::Result>>();
 
  private:
   static std::string prefixed(const std::string& name, bool old) {
