@@ -1,0 +1,234 @@
+#include "planner/operations/enum/table_swap.hpp"
+
+#include "planner/operations/enum/enum_check.hpp"
+#include "planner/operations/enum/enum_index.hpp"
+#include "planner/plan/not_null.hpp"
+
+#include <fmt/format.h>
+
+namespace pgbackfill::planner {
+namespace {
+
+using sql::quote_identifier;
+using sql::quote_literal;
+
+std::string comment_on(std::string_view what, const std::optional<std::string>& comment) {
+  return fmt::format("COMMENT ON {} IS {}", what, quote_literal(*comment));
+}
+
+class TableSwap {
+ public:
+  TableSwap(PlanContext& context, const EnumWork& work, const EnumTable& columns)
+      : context_(context),
+        work_(work),
+        columns_(columns),
+        table_(columns.table->name),
+        checks_(enum_table_checks(context.connection, work, *columns.table)),
+        indexes_(enum_indexes(context.connection, work, *columns.table)) {}
+
+  std::vector<std::string> statements() {
+    append(statements_, drop_sync(work_, *columns_.table));
+    if (work_.back) {
+      put_aside();
+    } else {
+      drop_rules();
+    }
+    for (const EnumColumnWork* column : columns_.columns) swap_column(*column);
+    for (const EnumCheck& check : checks_) swap_check(check);
+    for (const EnumIndex& index : indexes_) swap_index(index);
+    return std::move(statements_);
+  }
+
+ private:
+  void add(std::string statement) { statements_.push_back(std::move(statement)); }
+  void alter(std::string_view action) { add(alter_table(table_, action)); }
+  std::string relation(const std::string& name) const {
+    return sql::QualifiedName{table_.schema, name}.quoted();
+  }
+
+  /// The old column is NULL in new rows: what judges it must not outlive the swap.
+  void drop_rules() {
+    for (const EnumCheck& check : checks_) {
+      alter("DROP CONSTRAINT " + quote_identifier(check.name));
+    }
+    for (const EnumIndex& index : indexes_) {
+      if (index.constraint_kind != ' ') {
+        alter("DROP CONSTRAINT " + quote_identifier(index.index->name));
+      } else if (index.index->unique || table_kind() == 'p') {
+        add("DROP INDEX " + relation(index.index->name));
+      }
+    }
+  }
+
+  /// Of a way back: all is to be as it was before the swap, from which a run may go on.
+  void put_aside() {
+    for (const EnumCheck& check : checks_) {
+      alter(fmt::format("RENAME CONSTRAINT {} TO {}", quote_identifier(check.name),
+                        quote_identifier(work_.aside_name(check.name))));
+    }
+    for (const EnumIndex& index : indexes_) {
+      const std::string& name = index.index->name;
+      if (index.constraint_kind == ' ') {
+        add(rename_index(table_.schema, name, index.aside_name));
+      } else if (index.built_as_constraint()) {
+        alter(fmt::format("RENAME CONSTRAINT {} TO {}", quote_identifier(name),
+                          quote_identifier(index.aside_name)));
+      } else {
+        // No constraint gives its index back: another one has been built.
+        alter("DROP CONSTRAINT " + quote_identifier(name));
+      }
+      for (const EnumColumnWork* column : columns_.columns) {
+        if (!index_uses(*index.index, column->column->name)) continue;
+        add(rename_column({table_.schema, index.aside_name}, column->column->name,
+                          column->old_name));
+      }
+    }
+  }
+
+  void swap_column(const EnumColumnWork& column) {
+    const std::string& name = column.column->name;
+    add(rename_column(table_, name, column.old_name));
+    add(rename_column(table_, column.shadow, name));
+    append(statements_, hand_over_not_null(context_, *columns_.table, *column.column, column.shadow,
+                                           column.old_name, work_.back)
+                            .forth);
+    std::vector<std::string> actions{alter_column(column.old_name, "DROP DEFAULT")};
+    if (column.column->default_expression) {
+      actions.push_back(alter_column(
+          name, "SET DEFAULT " + rewritten_default(context_.connection, work_, column).text));
+    }
+    alter(join(actions, ", "));
+    append(statements_, sql::column_decoration(context_.connection, table_, name, name));
+  }
+
+  void swap_check(const EnumCheck& check) {
+    alter(fmt::format("RENAME CONSTRAINT {} TO {}", quote_identifier(check.shadow_name),
+                      quote_identifier(check.name)));
+    if (check.comment) comment_constraint(check.name, check.comment);
+  }
+
+  void comment_constraint(const std::string& name, const std::optional<std::string>& comment) {
+    add(comment_on(fmt::format("CONSTRAINT {} ON {}", quote_identifier(name), table_.quoted()),
+                   comment));
+  }
+
+  char table_kind() const { return columns_.table->kind; }
+
+  /// An index keeps the names its columns had when it was built.
+  void rename_keys_of(const EnumIndex& index, const sql::QualifiedName& built) {
+    for (const EnumColumnWork* column : columns_.columns) {
+      if (!index_uses(*index.index, column->column->name)) continue;
+      rename_index_column(built, *column);
+    }
+  }
+
+  void swap_partitioned_index(const EnumIndex& index) {
+    const std::string& name = index.index->name;
+    if (index.constraint_kind == ' ') {
+      // Renames the keys of the parts too.
+      rename_keys_of(index, {table_.schema, index.shadow_name});
+      add(rename_index(table_.schema, index.shadow_name, name));
+    }
+    // From the leaves up: each level takes in those below it.
+    for (auto part = index.parts.rbegin(); part != index.parts.rend(); ++part) {
+      swap_part(index, *part);
+    }
+    if (index.constraint_kind != ' ') add_constraint(table_, name, index.constraint_clause);
+    decorate_index(index);
+  }
+
+  void swap_part(const EnumIndex& index, const IndexPart& part) {
+    const sql::QualifiedName built = partition_index(index.shadow_name, part.table);
+    const std::string quoted = quote_identifier(part.name);
+    if (index.constraint_kind == ' ') {
+      add(rename_index(built.schema, built.name, part.name));
+    } else if (part.partitioned) {
+      add_constraint(part.table, part.name, index.constraint_clause);
+    } else {
+      rename_keys_of(index, built);
+      add(rename_index(built.schema, built.name, part.name));
+      add_constraint(part.table, part.name,
+                     fmt::format("{} USING INDEX {}",
+                                 index.constraint_kind == 'p' ? "PRIMARY KEY" : "UNIQUE", quoted));
+    }
+    if (part.comment) {
+      add(comment_on("INDEX " + sql::QualifiedName{built.schema, part.name}.quoted(),
+                     part.comment));
+    }
+    if (part.constraint_comment) {
+      add(comment_on(fmt::format("CONSTRAINT {} ON {}", quoted, part.table.quoted()),
+                     part.constraint_comment));
+    }
+    if (part.clustered) add(alter_table(part.table, "CLUSTER ON " + quoted));
+    if (part.replica_identity) {
+      add(alter_table(part.table, "REPLICA IDENTITY USING INDEX " + quoted));
+    }
+  }
+
+  void add_constraint(const sql::QualifiedName& table, const std::string& name,
+                      std::string_view definition) {
+    add(alter_table(table,
+                    fmt::format("ADD CONSTRAINT {} {}", quote_identifier(name), definition)));
+  }
+
+  void swap_index(const EnumIndex& index) {
+    if (table_kind() == 'p') return swap_partitioned_index(index);
+    const std::string& name = index.index->name;
+    rename_keys_of(index, {table_.schema, index.shadow_name});
+    if (index.constraint_kind == ' ') {
+      if (!index.index->unique && !work_.back) {
+        add(rename_index(table_.schema, name, index.aside_name));
+      }
+      add(rename_index(table_.schema, index.shadow_name, name));
+    } else if (index.built_as_constraint()) {
+      alter(fmt::format("RENAME CONSTRAINT {} TO {}", quote_identifier(index.shadow_name),
+                        quote_identifier(name)));
+    } else {
+      add(rename_index(table_.schema, index.shadow_name, name));
+      alter(fmt::format("ADD CONSTRAINT {0} {1} USING INDEX {0}", quote_identifier(name),
+                        index.constraint_kind == 'p' ? "PRIMARY KEY" : "UNIQUE"));
+    }
+    decorate_index(index);
+  }
+
+  void rename_index_column(const sql::QualifiedName& name, const EnumColumnWork& column) {
+    const std::string rename = rename_column(name, column.shadow, column.column->name);
+    if (!work_.back) return add(rename);
+    // The former index itself may stand yet, whose columns never had another name.
+    add("DO " +
+        quote_literal(fmt::format("BEGIN IF {} THEN {}; END IF; END",
+                                  "(" + probe::column_exists(name, column.shadow) + ")", rename)));
+  }
+
+  void decorate_index(const EnumIndex& index) {
+    const std::string& name = index.index->name;
+    if (index.comment) add(comment_on("INDEX " + relation(name), index.comment));
+    if (index.constraint_comment) comment_constraint(name, index.constraint_comment);
+    for (const std::string& target : index.targets) {
+      const auto space = target.find(' ');
+      add(fmt::format("ALTER INDEX {} ALTER COLUMN {} SET STATISTICS {}", relation(name),
+                      target.substr(0, space), target.substr(space + 1)));
+    }
+    if (index.index->clustered) alter("CLUSTER ON " + quote_identifier(name));
+    if (index.index->replica_identity) {
+      alter("REPLICA IDENTITY USING INDEX " + quote_identifier(name));
+    }
+  }
+
+  PlanContext& context_;
+  const EnumWork& work_;
+  const EnumTable& columns_;
+  const sql::QualifiedName& table_;
+  std::vector<EnumCheck> checks_;
+  std::vector<EnumIndex> indexes_;
+  std::vector<std::string> statements_;
+};
+
+}  // namespace
+
+std::vector<std::string> swap_table(PlanContext& context, const EnumWork& work,
+                                    const EnumTable& columns) {
+  return TableSwap(context, work, columns).statements();
+}
+
+}  // namespace pgbackfill::planner
