@@ -43,6 +43,7 @@ class EnumWhole : public EnumCarry {
     generated();
     types();
     domains();
+    partitions();
   }
 
   void TearDown() override {
@@ -262,7 +263,6 @@ class EnumWhole : public EnumCarry {
 
 TEST_F(EnumWhole, TheSchemaDiffersInItsLabelsAlone) {
   arrays_of_a_domain();
-  partitions();
   const auto expected = expected_dump();
   const std::string roles = value(
       "SELECT md5(string_agg(concat_ws(' ', id, replace(role::text, 'user', 'worker'),"
@@ -283,7 +283,6 @@ TEST_F(EnumWhole, TheSchemaDiffersInItsLabelsAlone) {
 
 TEST_F(EnumWhole, UpToTheSwapItCanBeTakenBack) {
   arrays_of_a_domain();
-  partitions();
   const auto before = dump();
   const auto spec = enum_job(kWorkers);
   ASSERT_EQ(run_until(spec, Stage::kIndex).outcome, RunOutcome::kDone);

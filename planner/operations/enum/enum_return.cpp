@@ -67,8 +67,11 @@ void make_ready(PlanContext& context, const EnumWork& back, const EnumTable& col
     // What the swap makes of a constraint's index is no index of its own any more, but a run that
     // goes on from before the swap needs one.
     if (index.constraint_kind == ' ' || index.built_as_constraint()) continue;
-    add_index_steps(context, {columns.table, columns.label, index.aside_name, index.index->unique,
-                              index.definition_in_place});
+    IndexRequest aside{columns.table, columns.label, index.aside_name, index.index->unique,
+                       index.definition_in_place};
+    aside.by_partition = columns.table->kind == 'p';
+    aside.leaves_alone = aside.by_partition;
+    add_index_steps(context, aside);
   }
 }
 
@@ -108,13 +111,6 @@ std::string no_way_back(PlanContext& context, const EnumWork& work) {
       stay.push_back(fmt::format("domain {}, of which there are arrays",
                                  domain.domain->name.display(context.spec.schema)));
       break;
-    }
-  }
-  for (const EnumTable& columns : enum_tables(work)) {
-    if (columns.table->kind != 'p') continue;
-    for (const EnumIndex& index : enum_indexes(context.connection, work, *columns.table)) {
-      stay.push_back(
-          fmt::format("index {} of partitioned table {}", index.index->name, columns.label));
     }
   }
   if (stay.empty()) return {};

@@ -67,6 +67,10 @@ class TableSwap {
                         quote_identifier(work_.aside_name(check.name))));
     }
     for (const EnumIndex& index : indexes_) {
+      if (table_kind() == 'p') {
+        put_partitioned_aside(index);
+        continue;
+      }
       const std::string& name = index.index->name;
       if (index.constraint_kind == ' ') {
         add(rename_index(table_.schema, name, index.aside_name));
@@ -77,11 +81,32 @@ class TableSwap {
         // No constraint gives its index back: another one has been built.
         alter("DROP CONSTRAINT " + quote_identifier(name));
       }
-      for (const EnumColumnWork* column : columns_.columns) {
-        if (!index_uses(*index.index, column->column->name)) continue;
-        add(rename_column({table_.schema, index.aside_name}, column->column->name,
-                          column->old_name));
+      keys_aside(index, {table_.schema, index.aside_name});
+    }
+  }
+
+  void put_partitioned_aside(const EnumIndex& index) {
+    const bool constraint = index.constraint_kind != ' ';
+    if (constraint) {
+      alter("DROP CONSTRAINT " + quote_identifier(index.index->name));
+    } else {
+      add(rename_index(table_.schema, index.index->name, index.aside_name));
+      keys_aside(index, {table_.schema, index.aside_name});
+    }
+    for (const IndexPart& part : index.parts) {
+      const sql::QualifiedName aside = partition_index(index.aside_name, part.table);
+      if (!constraint) {
+        add(rename_index(aside.schema, part.name, aside.name));
+      } else if (!part.partitioned) {
+        keys_aside(index, aside);
       }
+    }
+  }
+
+  void keys_aside(const EnumIndex& index, const sql::QualifiedName& aside) {
+    for (const EnumColumnWork* column : columns_.columns) {
+      if (!index_uses(*index.index, column->column->name)) continue;
+      add(rename_column(aside, column->column->name, column->old_name));
     }
   }
 
