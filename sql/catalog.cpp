@@ -114,7 +114,6 @@ void CatalogReader::read_columns() {
     column.identity = rows.boolean(row, 10);
     column.collation = rows.text(row, 11);
     column.inherited = rows.boolean(row, 12);
-    if (!rows.is_null(row, 13)) column.correlation = rows.real(row, 13);
     table->columns.push_back(std::move(column));
   }
 }

@@ -25,8 +25,6 @@ struct Column {
   bool identity = false;
   std::string collation;   ///< of key columns; empty when the type has none
   bool inherited = false;  ///< comes from a parent table or partition root
-  /// pg_stats.correlation: how far the heap lies in the column's order, -1 to 1; 0 when unknown.
-  double correlation = 0;
 };
 
 struct Index {

@@ -3,11 +3,18 @@
 #include "planner/backfill/method_cost.hpp"
 #include "planner/operations/operation.hpp"
 #include "planner/plan/step_builder.hpp"
+#include "sql/statements.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 namespace pgbackfill::planner {
 namespace {
@@ -34,18 +41,46 @@ void choose_method(PlanContext& context, BackfillDraft& draft, const std::string
   }
 }
 
+void find_key(BackfillDraft& draft) {
+  const sql::Index* key = draft.leaf->row_key();
+  if (key == nullptr) return;
+  for (const std::string& name : key->columns) {
+    draft.backfill.key.push_back({name, column_type(*draft.leaf, name)});
+  }
+}
+
+/// Whether the tables lie in the order of their keys.
+void find_clustered(PlanContext& context, BackfillDrafts& drafts) {
+  using Place = std::tuple<std::string, std::string, std::string>;
+  std::map<Place, TableBackfill*> keys;
+  std::set<std::string> schemas;
+  std::set<std::string> tables;
+  std::set<std::string> columns;
+  for (auto& [name, draft] : drafts.all()) {
+    if (draft.backfill.key.empty()) continue;
+    const std::string& column = draft.backfill.key.front().name;
+    keys[{name.schema, name.name, column}] = &draft.backfill;
+    schemas.insert(name.schema);
+    tables.insert(name.name);
+    columns.insert(column);
+  }
+  if (keys.empty()) return;
+  const auto list = [](const std::set<std::string>& names) {
+    return sql::text_array_literal({names.begin(), names.end()});
+  };
+  const sql::Result rows = context.connection.execute(sql::statement("key_correlations"),
+                                                      {list(schemas), list(tables), list(columns)});
+  for (int row = 0; row < rows.rows(); ++row) {
+    const auto found = keys.find({std::string(rows.text(row, 0)), std::string(rows.text(row, 1)),
+                                  std::string(rows.text(row, 2))});
+    if (found == keys.end()) continue;
+    found->second->clustered = std::abs(rows.real(row, 3)) >= kClusteredCorrelation;
+  }
+}
+
 void choose_order(PlanContext& context, BackfillDraft& draft, const std::string& label) {
   TableBackfill& backfill = draft.backfill;
-  if (const sql::Index* key = draft.leaf->row_key()) {
-    for (const std::string& name : key->columns) {
-      backfill.key.push_back({name, column_type(*draft.leaf, name)});
-    }
-  }
   const bool has_key = !backfill.key.empty();
-  if (has_key) {
-    const sql::Column* first = draft.leaf->column(backfill.key.front().name);
-    backfill.clustered = first != nullptr && std::abs(first->correlation) >= kClusteredCorrelation;
-  }
   const bool scans_ranges = context.catalog.server_version >= kFirstTidRangeScanVersion &&
                             draft.leaf->access_method == "heap";
   switch (context.spec.run.order) {
@@ -80,6 +115,8 @@ std::string backfill_title(const TableBackfill& backfill) {
 void plan_backfill(PlanContext& context) {
   BackfillDrafts drafts;
   for (const Operation* operation : operations()) operation->backfill(context, drafts);
+  for (auto& [name, draft] : drafts.all()) find_key(draft);
+  find_clustered(context, drafts);
   std::vector<std::pair<int, Step>> steps;
   for (auto& [name, draft] : drafts.all()) {
     const std::string label = name.display(context.spec.schema);

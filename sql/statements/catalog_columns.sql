@@ -15,8 +15,7 @@ SELECT a.attrelid,
        a.attgenerated <> '',
        a.attidentity <> '',
        coalesce(co.collname, ''),
-       a.attinhcount > 0,
-       st.correlation
+       a.attinhcount > 0
   FROM pg_attribute a
   JOIN pg_class c ON c.oid = a.attrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -24,9 +23,6 @@ SELECT a.attrelid,
   JOIN pg_namespace tn ON tn.oid = t.typnamespace
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   LEFT JOIN pg_collation co ON co.oid = a.attcollation
-  -- A row only for tables that were analyzed and that the role may read.
-  LEFT JOIN pg_stats st ON st.schemaname = n.nspname AND st.tablename = c.relname
-                       AND st.attname = a.attname AND NOT st.inherited
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
    AND a.attnum > 0
    AND NOT a.attisdropped
