@@ -8,6 +8,7 @@
 #include "engine/ledger/process_ledger.hpp"
 #include "engine/open_job.hpp"
 #include "engine/opening.hpp"
+#include "engine/partitions.hpp"
 #include "engine/retry_policy.hpp"
 #include "engine/session.hpp"
 #include "engine/sync_point.hpp"
@@ -69,17 +70,34 @@ void sign_off(sql::Connection& connection, int job_id, std::int64_t process) {
   }
 }
 
+/// Whether the plan is another now because partitions came or went, which explains a failure.
+bool partitions_moved(const planner::JobSpec& spec, OpenJob& job, sql::Connection& connection,
+                      const StopSignal& stop, const LogSink& log) {
+  if (stop.draining()) return false;
+  try {
+    if (connection.in_transaction()) connection.execute("ROLLBACK");
+    auto plan = follow_partitions(spec, job.plan, job.job_id, connection, log);
+    if (plan) job.plan.steps = std::move(plan->steps);
+    return plan.has_value();
+  } catch (const std::exception& error) {
+    log(LogLevel::kWarning, fmt::format("looking at partitions: {}", error.what()));
+    return false;
+  }
+}
+
 /// Runs the job's steps. When the coordinator's own link is lost (a server restart), takes it up
-/// again from the ledger like a new run would.
-bool run_to_end(const planner::JobSpec& spec, const OpenJob& job, EngineOptions& options,
+/// again from the ledger like a new run would, and so when its partitions are others by now.
+bool run_to_end(const planner::JobSpec& spec, OpenJob& job, EngineOptions& options,
                 sql::Connection& connection, CoordinatorSeat& seat, ProgressBoard& board,
                 StopSignal& stop, const LogSink& log) {
   std::optional<ControlWatch> watch;
   std::optional<LeaseKeeper> keeper;
-  for (int reconnects = 0;; ++reconnects) {
-    if (reconnects > 0) connection = connect_patiently(connection.options(), stop, log);
+  bool linked = true;
+  for (int reconnects = 0;;) {
+    if (!linked) connection = connect_patiently(connection.options(), stop, log);
     try {
-      if (reconnects > 0) {
+      if (!linked) {
+        linked = true;
         seat.take(connection);
         if (!is_there(connection, job.job_id)) {
           log(LogLevel::kWarning,
@@ -103,17 +121,26 @@ bool run_to_end(const planner::JobSpec& spec, const OpenJob& job, EngineOptions&
       const bool complete = runner.run();
       if (complete && reaches_the_end(options)) Ledger(connection).finish_job(job.job_id);
       return complete;
+    } catch (PlanChanged& changed) {
+      job.plan.steps = std::move(changed.plan.steps);
+      continue;
     } catch (const sql::Error& error) {
       const bool lost = error.connection_lost() || !connection.usable();
       const bool passes = lost || classify(error.sqlstate(), lost) == Disposition::kRetry;
       if (stop.cancelling() || (stop.draining() && passes)) return false;
+      if (!lost && partitions_moved(spec, job, connection, stop, log)) continue;
       if (!lost || reconnects >= kMaxReconnects) throw;
       log(LogLevel::kWarning, fmt::format("{}; going on from the ledger", error.what()));
     } catch (const SeatLost& error) {
       if (stop.draining()) return false;
       if (reconnects >= kMaxReconnects) throw;
       log(LogLevel::kWarning, fmt::format("{}; going on from the ledger", error.what()));
+    } catch (const std::exception&) {
+      if (!partitions_moved(spec, job, connection, stop, log)) throw;
+      continue;
     }
+    ++reconnects;
+    linked = false;
   }
 }
 

@@ -1,5 +1,6 @@
 #include "engine/helper.hpp"
 
+#include "engine/backfill/range_claims.hpp"
 #include "engine/backfill/worker_pool.hpp"
 #include "engine/control/control_watch.hpp"
 #include "engine/coordinator_seat.hpp"
@@ -110,7 +111,20 @@ class Helper {
     }
   }
 
+  /// A partition that came makes the coordinator's plan longer than the one read.
   End work(Throttle& throttle) {
+    for (;;) {
+      try {
+        return work_on_plan(throttle);
+      } catch (const PlanOutdated&) {
+        const std::size_t known = job_.plan.steps.size();
+        job_ = open_started_job(spec_, connection_, log_);
+        if (job_.plan.steps.size() == known) throw;
+      }
+    }
+  }
+
+  End work_on_plan(Throttle& throttle) {
     WorkerPool pool(spec_, job_.plan, options_, job_.job_id, throttle, board_, stop_, log_);
     Clock::time_point look_at;
     while (!stop_.draining()) {

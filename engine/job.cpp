@@ -1,6 +1,7 @@
 #include "engine/job.hpp"
 
 #include "engine/fill_gate.hpp"
+#include "engine/partitions.hpp"
 #include "engine/sync_point.hpp"
 
 #include <boost/thread/thread.hpp>
@@ -10,6 +11,7 @@
 #include <atomic>
 #include <map>
 #include <set>
+#include <utility>
 
 namespace pgbackfill::engine {
 namespace {
@@ -36,6 +38,7 @@ JobRunner::JobRunner(const planner::JobSpec& spec, const planner::Plan& plan,
       plan_(plan),
       options_(options),
       job_id_(job_id),
+      connection_(coordinator),
       control_(control_of(options)),
       board_(board),
       stop_(stop),
@@ -62,6 +65,8 @@ bool JobRunner::run_stage(Stage stage) {
     if (step.stage == stage && !done.contains(step.id)) steps.push_back(&step);
   }
   if (steps.empty()) return true;
+  // Before, the steps over the whole table do for every partition.
+  if (stage >= Stage::kBackfill) look_at_partitions();
   board_.stage(stage);
   if (!control_->pass(stop_)) return false;
   if (stage == Stage::kEnforce && !(backfill_.settle_quarantine() &&
@@ -75,6 +80,12 @@ bool JobRunner::run_stage(Stage stage) {
   if (complete) sync_point(SyncPoint::kStageDone);
   ledger_.add_stage_wal(job_id_, planner::to_string(stage), ledger_.wal_position() - wal);
   return complete;
+}
+
+void JobRunner::look_at_partitions() {
+  if (auto plan = follow_partitions(spec_, plan_, job_id_, connection_, log_)) {
+    throw PlanChanged{std::move(*plan)};
+  }
 }
 
 bool JobRunner::run_steps(Stage stage, const Steps& steps) {

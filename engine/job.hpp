@@ -17,6 +17,11 @@
 
 namespace pgbackfill::engine {
 
+/// The plan has changed in the ledger: it is to be gone on with from there.
+struct PlanChanged {
+  planner::Plan plan;
+};
+
 /// Takes one job's plan through its stages, from whatever the ledger says is done. Steps of
 /// different tables run side by side where a stage's steps are long (NOT NULL and foreign-key
 /// validation, index builds); never two DDL statements on one table at a time.
@@ -26,11 +31,13 @@ class JobRunner {
             int job_id, sql::Connection& coordinator, ProgressBoard& board, StopSignal& stop,
             LogSink log);
 
-  /// False when stopped before the end of the last stage asked for.
+  /// False when stopped before the end of the last stage asked for. Throws PlanChanged where
+  /// partitions came or went.
   bool run();
 
  private:
   using Steps = std::vector<const planner::Step*>;
+  void look_at_partitions();
   bool run_stage(planner::Stage stage);
   bool run_steps(planner::Stage stage, const Steps& steps);
   /// The stage's i-th connection.
@@ -52,6 +59,7 @@ class JobRunner {
   const planner::Plan& plan_;
   const EngineOptions& options_;
   const int job_id_;
+  sql::Connection& connection_;
   const std::shared_ptr<RunControl> control_;
   ProgressBoard& board_;
   StopSignal& stop_;

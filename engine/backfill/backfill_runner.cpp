@@ -127,7 +127,13 @@ bool BackfillRunner::sweep(const std::vector<std::string>& step_ids) {
     Table table;
     table.step = plan_.step(id);
     table.sweep_only = true;
-    if (table.step != nullptr && table.step->backfill) tables.push_back(std::move(table));
+    if (table.step == nullptr || !table.step->backfill) continue;
+    // A partition's rows may have gone with it since.
+    const std::string& partition = table.step->partition;
+    if (!partition.empty() && ask("SELECT to_regclass($1) IS NULL", {partition}).boolean(0, 0)) {
+      continue;
+    }
+    tables.push_back(std::move(table));
   }
   return drive(std::move(tables));
 }

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <stdexcept>
 #include <vector>
 
 namespace pgbackfill::engine {
@@ -51,7 +50,7 @@ std::shared_ptr<TableJob> RangeClaims::job_of(const RoundRecord& round) {
   if (job && job->round == round.round && job->late == round.late) return job;
   const planner::Step* step = plan_.step(round.step_id);
   if (step == nullptr || !step->backfill) {
-    throw std::runtime_error(
+    throw PlanOutdated(
         fmt::format("the ledger has ranges of {}, which is not in the plan", round.step_id));
   }
   job = std::make_shared<TableJob>(*step, round, spec_, options_.control->settings());

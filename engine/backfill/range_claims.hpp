@@ -13,9 +13,15 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 namespace pgbackfill::engine {
+
+/// The job's plan has got steps since this process read it.
+struct PlanOutdated : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 /// The ranges that this process holds, and how it comes by them: one at a time, from the open
 /// rounds in the ledger, of which other processes take theirs too. Thread-safe.

@@ -96,7 +96,21 @@ int Ledger::create_job(const std::string& fingerprint, const std::vector<std::st
       "VALUES ($1::integer, $2, $3::text[], $4, nullif($5, '')) RETURNING job_id",
       {std::to_string(kLedgerFormat), fingerprint, sql::text_array_literal(spec),
        planner::to_json(plan), backup});
-  const std::string job_id(job.text(0, 0));
+  const int job_id = static_cast<int>(job.integer(0, 0));
+  add_steps(job_id, plan);
+  transaction.commit();
+  return job_id;
+}
+
+void Ledger::replace_plan(int job_id, const planner::Plan& plan) {
+  sql::Transaction transaction(connection_);
+  connection_.execute("UPDATE pgbackfill.job SET plan = $2 WHERE job_id = $1::integer",
+                      {std::to_string(job_id), planner::to_json(plan)});
+  add_steps(job_id, plan);
+  transaction.commit();
+}
+
+void Ledger::add_steps(int job_id, const planner::Plan& plan) {
   std::array<std::vector<std::string>, 5> columns;
   for (const planner::Step& step : plan.steps) {
     columns[0].push_back(step.id);
@@ -105,11 +119,9 @@ int Ledger::create_job(const std::string& fingerprint, const std::vector<std::st
     columns[3].push_back(step.title);
     columns[4].push_back(joined(step.sql));
   }
-  sql::Params params{job_id};
+  sql::Params params{std::to_string(job_id)};
   for (const auto& column : columns) params.emplace_back(sql::text_array_literal(column));
   connection_.execute(sql::statement("ledger_add_steps"), params);
-  transaction.commit();
-  return std::stoi(job_id);
 }
 
 void Ledger::finish_job(int job_id) {

@@ -121,6 +121,8 @@ class Ledger {
   /// Writes the job and all of its steps in one transaction; returns its id.
   int create_job(const std::string& fingerprint, const std::vector<std::string>& spec,
                  const planner::Plan& plan, const std::string& backup);
+  /// The job's plan has more steps by now, which are to be done.
+  void replace_plan(int job_id, const planner::Plan& plan);
   void finish_job(int job_id);
   /// Keeps why the run holds back, for status; empty: it does not.
   void throttled(int job_id, std::string_view reason);
@@ -171,6 +173,8 @@ class Ledger {
   void event(int job_id, std::string_view level, std::string_view message);
 
  private:
+  void add_steps(int job_id, const planner::Plan& plan);
+
   sql::Connection& connection_;
 };
 

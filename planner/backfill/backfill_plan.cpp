@@ -137,6 +137,7 @@ void plan_backfill(PlanContext& context) {
     step.sql = batch_statements(draft.backfill);
     step.backfill = draft.backfill;
     step.after = draft.after;
+    if (draft.leaf->is_partition) step.partition = name.quoted();
     steps.emplace_back(draft.level, std::move(step));
   }
   std::stable_sort(steps.begin(), steps.end(), [](const auto& a, const auto& b) {

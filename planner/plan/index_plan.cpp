@@ -1,3 +1,4 @@
+#include "planner/plan/partition_steps.hpp"
 #include "planner/plan/step_builder.hpp"
 
 #include <fmt/format.h>
@@ -74,18 +75,19 @@ void add_partitioned_index(PlanContext& context, const IndexRequest& request) {
   for (const PartitionNode& node : tree) {
     const sql::QualifiedName index = index_of(node.table);
     const std::string shown = node.table.display(context.spec.schema);
+    Step step;
     if (node.leaf && node.table != root) {
-      steps.push_back(
-          concurrent_step(request, "create-on-leaf", node.table, index,
-                          fmt::format("create index {} on partition {}", index.name, shown)));
-      continue;
+      step = concurrent_step(request, "create-on-leaf", node.table, index,
+                             fmt::format("create index {} on partition {}", index.name, shown));
+    } else {
+      if (request.leaves_alone) continue;
+      step = index_step(request, "create", index.name,
+                        fmt::format("create index {} on {} alone", index.name, shown));
+      step.sql = {create_index(request, "", index, "ONLY " + node.table.quoted())};
+      step.probe = probe::relation_exists(index);
+      step.inverse = {fmt::format("DROP INDEX IF EXISTS {}", index.quoted())};
     }
-    if (request.leaves_alone) continue;
-    Step step = index_step(request, "create", index.name,
-                           fmt::format("create index {} on {} alone", index.name, shown));
-    step.sql = {create_index(request, "", index, "ONLY " + node.table.quoted())};
-    step.probe = probe::relation_exists(index);
-    step.inverse = {fmt::format("DROP INDEX IF EXISTS {}", index.quoted())};
+    if (node.table != root) on_partition_index(step, node.table, index_of(node.parent));
     steps.push_back(std::move(step));
   }
   for (auto node = tree.rbegin(); node != tree.rend() && !request.leaves_alone; ++node) {
@@ -96,10 +98,17 @@ void add_partitioned_index(PlanContext& context, const IndexRequest& request) {
                            fmt::format("attach index {} to {}", index.name, parent.name));
     step.sql = {fmt::format("ALTER INDEX {} ATTACH PARTITION {}", parent.quoted(), index.quoted())};
     step.probe = probe::index_attached(index, parent);
+    on_partition_index(step, node->table, parent);
     // An index cannot be detached; dropping the topmost one takes all with it.
     step.inverse = {fmt::format("DROP INDEX IF EXISTS {}", index_of(root).quoted())};
     steps.push_back(std::move(step));
   }
+  if (request.leaves_alone) return;
+  Step whole = index_step(request, "whole", request.name,
+                          fmt::format("see that index {} is valid", request.name));
+  whole.probe = probe::index_is(index_of(root), true);
+  whole.sql = {make_index_valid(index_of(root), request.stage)};
+  steps.push_back(std::move(whole));
 }
 
 }  // namespace

@@ -110,6 +110,9 @@ struct Step {
   /// Table it works on, for display and because DDL goes one at a time per table; empty when it
   /// concerns none (or several).
   std::string table;
+  /// The partition that it is about, as SQL names it, where it is about one of a partitioned table;
+  /// which may be dropped or leave its table while the job is under way.
+  std::string partition = {};
   std::string title;             ///< for people: "add column org_id uuid"
   std::vector<std::string> sql;  ///< what it sends; for kBackfill the shape of a batch
   /// SELECT of one boolean: is it already so? Asked right before; true skips the step.

@@ -187,6 +187,7 @@ static void to_json(Json& json, const Step& step) {
           {"lookup_table", step.lookup_table},
           {"sweep", step.sweep},
           {"after", step.after}};
+  if (!step.partition.empty()) json["partition"] = step.partition;
   if (!step.undo.empty()) json["undo"] = step.undo;
   if (!step.losses.empty()) json["losses"] = step.losses;
   if (step.backfill) json["backfill"] = *step.backfill;
@@ -210,6 +211,7 @@ static void from_json(const Json& json, Step& step) {
   json.at("lookup_table").get_to(step.lookup_table);
   json.at("sweep").get_to(step.sweep);
   json.at("after").get_to(step.after);
+  step.partition = json.value("partition", std::string());
   if (json.contains("undo")) json.at("undo").get_to(step.undo);
   if (json.contains("losses")) json.at("losses").get_to(step.losses);
   if (json.contains("backfill")) step.backfill = json.at("backfill").get<TableBackfill>();

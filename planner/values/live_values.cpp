@@ -32,6 +32,7 @@ Step reconcile_step(PlanContext& context, const ValueWork& work, const Step& bac
   step.title = fmt::format("compare {} with its source, and mend what differs", assignment->column);
   step.sql = {find_stale(table, *assignment, source, kMaxStaleRows),
               mend_stale(table, *assignment)};
+  step.partition = backfill.partition;
   return step;
 }
 

@@ -72,7 +72,9 @@ class PlanFixture : public PgTest {
         {"organizations",
          {"org_id"},
          {{"org_id", std::string(kDefaultOrg)}, {"name", "It's default"}},
-         "", {}, {}});
+         "",
+         {},
+         {}});
     return spec;
   }
 
@@ -128,8 +130,10 @@ class PlanFixture : public PgTest {
     for (const planner::Step& step : plan.steps) {
       if (step.stage < from || step.stage > to) continue;
       SCOPED_TRACE(step.id);
+      // An index of which no partition came or went is valid by itself.
+      const bool looks = step.id.find(":whole:") != std::string::npos;
       if (!step.probe.empty()) {
-        EXPECT_FALSE(holds(step.probe)) << step.probe;
+        EXPECT_EQ(holds(step.probe), looks) << step.probe;
       }
       if (step.kind == planner::StepKind::kLookup) {
         load(spec, step);

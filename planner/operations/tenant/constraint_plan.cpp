@@ -1,4 +1,5 @@
 #include "planner/operations/tenant/tenant_plan.hpp"
+#include "planner/plan/partition_steps.hpp"
 
 #include <fmt/format.h>
 
@@ -29,8 +30,9 @@ Step add_key(const ForeignKeyRequest& request, const sql::QualifiedName& table,
   step.sql = {
       alter_table(table, fmt::format("ADD CONSTRAINT {} {}{}", quote_identifier(request.name),
                                      request.clause, not_valid ? " NOT VALID" : ""))};
-  step.inverse = {alter_table(
-      table, fmt::format("DROP CONSTRAINT IF EXISTS {}", quote_identifier(request.name)))};
+  // A partition may be dropped before the job is taken back.
+  step.inverse = {fmt::format("ALTER TABLE IF EXISTS {} DROP CONSTRAINT IF EXISTS {}",
+                              table.quoted(), quote_identifier(request.name))};
   step.probe = request.probe(table, false);
   return step;
 }
@@ -54,6 +56,7 @@ void partitioned_key(PlanContext& context, const ValueWork& work,
     for (Step step : {add_key(request, leaf, "leaf:" + shown, true),
                       validate_key(request, leaf, "leaf:" + shown)}) {
       step.title += " on partition " + shown;
+      on_partition(step, leaf);
       context.plan.steps.push_back(std::move(step));
     }
   }
