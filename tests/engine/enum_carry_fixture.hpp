@@ -92,6 +92,29 @@ class EnumCarry : public RollbackTest {
     return lines;
   }
 
+  /// The same with the labels that kWorkers makes of them.
+  std::vector<std::string> expected_dump() {
+    std::vector<std::string> lines = dump();
+    for (std::string& line : lines) {
+      line = replaced(replaced(line, "'user'", "'worker'"), "{user}", "{worker}");
+      line = replaced(line, "{user,", "{worker,");
+    }
+    lines.emplace_back("    'foreman'");
+    std::sort(lines.begin(), lines.end());
+    return lines;
+  }
+
+  /// A job that stands right before the swap leaves nothing behind.
+  void expect_taken_back_from_index() {
+    const auto before = dump();
+    const auto file = enum_file(kWorkers).string();
+    ASSERT_EQ(pgbackfill({"run", "-c", file, "--until", "index"}).exit_code, 0);
+    EXPECT_NE(dump(), before);
+    const auto back = pgbackfill({"rollback", "-c", file, "--yes"});
+    EXPECT_EQ(back.exit_code, 0) << back.err;
+    EXPECT_EQ(dump(), before);
+  }
+
   ProgramOutcome pgbackfill(std::vector<std::string> arguments,
                             const std::string& sync_point = {}) {
     ProgramOptions options;

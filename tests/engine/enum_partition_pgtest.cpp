@@ -37,14 +37,6 @@ class EnumPartition : public EnumCarry {
                     rows_));
   }
 
-  std::vector<std::string> expected() {
-    auto lines = dump();
-    for (std::string& line : lines) line = replaced(line, "'user'", "'worker'");
-    lines.emplace_back("    'foreman'");
-    std::sort(lines.begin(), lines.end());
-    return lines;
-  }
-
   /// What live writers do: labels that are there before and after, rows that move.
   auto changes() const {
     return [this](sql::Connection& session, int round) {
@@ -62,7 +54,7 @@ class EnumPartition : public EnumCarry {
 };
 
 TEST_F(EnumPartition, IndexesFollowLiveWriters) {
-  const auto after = expected();
+  const auto after = expected_dump();
   Application writer(connect(), changes());
   writer.reach(5);
   ASSERT_EQ(refusal(enum_job(kWorkers)), "not refused");
@@ -97,22 +89,14 @@ TEST_F(EnumPartition, TheTriggersGoFromTheRootOn) {
 }
 
 TEST_F(EnumPartition, OfflineTheNamesAreTheSame) {
-  const auto after = expected();
+  const auto after = expected_dump();
   auto offline = enum_job(kWorkers);
   offline.run.online = false;
   ASSERT_EQ(run(offline).outcome, RunOutcome::kDone);
   EXPECT_EQ(dump(), after);
 }
 
-TEST_F(EnumPartition, UpToTheSwapItCanBeTakenBack) {
-  const auto before = dump();
-  const auto file = enum_file(kWorkers).string();
-  ASSERT_EQ(pgbackfill({"run", "-c", file, "--until", "index"}).exit_code, 0);
-  EXPECT_NE(dump(), before);
-  const auto back = pgbackfill({"rollback", "-c", file, "--yes"});
-  EXPECT_EQ(back.exit_code, 0) << back.err;
-  EXPECT_EQ(dump(), before);
-}
+TEST_F(EnumPartition, UpToTheSwapItCanBeTakenBack) { expect_taken_back_from_index(); }
 
 TEST_F(EnumPartition, AfterFinishAllComesBack) {
   const auto before = dump();
@@ -143,7 +127,7 @@ TEST_F(EnumPartition, ComesBackUnderLiveWriters) {
 }
 
 TEST_F(EnumPartition, TakenBackToAStageItRunsAgain) {
-  const auto after = expected();
+  const auto after = expected_dump();
   const auto spec = enum_job(kWorkers);
   ASSERT_EQ(run_until(spec, planner::Stage::kIndex).outcome, RunOutcome::kDone);
   const auto at_index = dump();

@@ -248,17 +248,6 @@ class EnumWhole : public EnumCarry {
     });
     return lines;
   }
-
-  std::vector<std::string> expected_dump() {
-    std::vector<std::string> lines = dump();
-    for (std::string& line : lines) {
-      line = replaced(replaced(line, "'user'", "'worker'"), "{user}", "{worker}");
-      line = replaced(line, "{user,", "{worker,");
-    }
-    lines.emplace_back("    'foreman'");
-    std::sort(lines.begin(), lines.end());
-    return lines;
-  }
 };
 
 TEST_F(EnumWhole, TheSchemaDiffersInItsLabelsAlone) {
