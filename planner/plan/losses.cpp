@@ -8,7 +8,8 @@ using sql::quote_literal;
 
 std::string column_dependents(const sql::QualifiedName& table, const std::string& label,
                               const std::string& column, const std::vector<std::string>& carried) {
-  // What the plan names is the job's own, and is taken back before.
+  // What the plan names is the job's own, and is taken back before. Up to version 14 a generated
+  // column goes with those it is made of, unasked.
   return fmt::format(
       R"(WITH d AS (
   SELECT d.*, {0} || pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) AS what, a.attrelid
@@ -25,7 +26,7 @@ std::string column_dependents(const sql::QualifiedName& table, const std::string
      AND k.contype <> 'n'
 )
 SELECT what || ' depends on it; drop that first', true FROM d
- WHERE deptype = 'n'
+ WHERE (deptype = 'n' OR deptype = 'a' AND d.classid = 'pg_class'::regclass AND d.objsubid > 0)
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS g WHERE d.classid = 'pg_trigger'::regclass
                       AND g.oid = d.objid AND g.tgname LIKE '%pgbackfill%')
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE

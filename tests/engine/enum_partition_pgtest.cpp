@@ -126,7 +126,10 @@ TEST_F(EnumPartition, ComesBackUnderLiveWriters) {
   EXPECT_EQ(value("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "0");
 }
 
+/// From version 18 on the partitions' NOT NULL keep the names that the first swap gave them.
 TEST_F(EnumPartition, TakenBackToAStageItRunsAgain) {
+  const bool names_stay = session().server_version() >= 180000;
+  const auto before = dump();
   const auto after = expected_dump();
   const auto spec = enum_job(kWorkers);
   ASSERT_EQ(run_until(spec, planner::Stage::kIndex).outcome, RunOutcome::kDone);
@@ -136,8 +139,15 @@ TEST_F(EnumPartition, TakenBackToAStageItRunsAgain) {
   auto again = dump();
   // What the first swap said of an index that it took in.
   std::erase_if(again, [](const std::string& line) {
-    return line.starts_with("COMMENT ON INDEX") && line.find("pgbackfill_new_") != line.npos;
+    return (line.starts_with("COMMENT ON INDEX") || line.starts_with("comment index")) &&
+           line.find("pgbackfill_new_") != line.npos;
   });
+  if (names_stay) {
+    EXPECT_THROW(run(spec), sql::Error);
+    EXPECT_EQ(roll_back(spec).outcome, engine::RollbackOutcome::kDone);
+    EXPECT_EQ(dump(), before);
+    return;
+  }
   EXPECT_EQ(again, at_index);
   ASSERT_EQ(run(spec).outcome, RunOutcome::kDone);
   EXPECT_EQ(dump(), after);

@@ -242,6 +242,11 @@ class EnumWhole : public EnumCarry {
   std::vector<std::string> dump_at_index() {
     std::vector<std::string> lines = dump();
     std::erase_if(lines, [](const std::string& line) {
+      // As the catalogs' listing has it, where there is no pg_dump for the server.
+      if (line.find("pgbackfill_n") != std::string::npos &&
+          (line.starts_with("column ") || line.starts_with("comment "))) {
+        return true;
+      }
       return line.find("pgbackfill_new_") != std::string::npos &&
              (line.ends_with(" SET STATISTICS 17;") || line.ends_with(" SET STATISTICS 50;") ||
               line.starts_with("GRANT ") || line.starts_with("COMMENT ON "));
@@ -308,6 +313,8 @@ TEST_F(EnumWhole, AfterFinishAllComesBack) {
 }
 
 TEST_F(EnumWhole, TakenBackToAStageItRunsAgain) {
+  // See EnumPartition.
+  if (session().server_version() >= 180000) sql("DROP TABLE events");
   const auto finished = expected_dump();
   const auto spec = enum_job(kWorkers);
   ASSERT_EQ(run_until(spec, Stage::kIndex).outcome, RunOutcome::kDone);
