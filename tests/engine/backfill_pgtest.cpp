@@ -97,7 +97,15 @@ TEST_F(Backfill, WhatItCostIsWrittenDown) {
   run_until(spec, Stage::kBackfill);
   // Sessions hand in their counts when they end, which run_until() waits for.
   const auto hot = count("SELECT sum(hot) FROM pgbackfill.range");
-  EXPECT_EQ(hot, count("SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'bookings'"));
+  // The server counts batches too that were rolled back and tried again.
+  const bool tried_once =
+      count("SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'bookings'") == 10000;
+  const auto counted =
+      count("SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'bookings'");
+  EXPECT_LE(hot, counted);
+  if (tried_once) {
+    EXPECT_EQ(hot, counted);
+  }
   // Before version 14 the rows are read by key, all in one pass.
   const bool blocks = session().server_version() >= 140000;
   if (blocks) {
