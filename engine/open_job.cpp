@@ -62,9 +62,18 @@ void check_triggers_again(const planner::JobSpec& spec, const OpenJob& job, Ledg
   }
   auto tables = planner::written_tables(job.plan, done);
   // A partition may be gone by now.
+  std::vector<std::string> names;
+  for (const planner::WrittenTable& table : tables) names.push_back(table.table.quoted());
+  const auto there = connection
+                         .execute(
+                             "SELECT coalesce(array_agg(name), ARRAY[]::text[]) FROM "
+                             "unnest($1::text[]) AS u (name) "
+                             "WHERE to_regclass(name) IS NOT NULL",
+                             {sql::text_array_literal(names)})
+                         .text_array(0, 0);
+  const std::set<std::string> standing(there.begin(), there.end());
   std::erase_if(tables, [&](const planner::WrittenTable& table) {
-    return connection.execute("SELECT to_regclass($1) IS NULL", {table.table.quoted()})
-        .boolean(0, 0);
+    return !standing.contains(table.table.quoted());
   });
   refuse_if_needed(
       planner::check_user_triggers(tables, spec.run.user_triggers, spec.schema, connection), log);

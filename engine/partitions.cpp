@@ -1,5 +1,6 @@
 #include "engine/partitions.hpp"
 
+#include "engine/ddl/ddl_runner.hpp"
 #include "engine/ledger/ledger.hpp"
 #include "planner/plan/partition_steps.hpp"
 #include "planner/scope.hpp"
@@ -113,11 +114,7 @@ class PartitionWatch {
   }
 
   /// It was found to have nothing to do because of a partition that was not there.
-  bool is_back(const Step& step) {
-    if (step.probe.empty()) return true;
-    const sql::Result done = connection_.execute(step.probe);
-    return done.rows() > 0 && !done.is_null(0, 0) && !done.boolean(0, 0);
-  }
+  bool is_back(const Step& step) { return step.probe.empty() || !holds(connection_, step.probe); }
 
   /// Rows set aside went with their table.
   bool forget_rows(const Step& step) {

@@ -62,6 +62,11 @@ bool table_gone(sql::Connection& connection, const planner::Step& step) {
       .boolean(0, 0);
 }
 
+bool holds(sql::Connection& connection, const std::string& probe) {
+  const sql::Result result = connection.execute(probe);
+  return result.rows() > 0 && !result.is_null(0, 0) && result.boolean(0, 0);
+}
+
 DdlRunner::DdlRunner(const planner::JobSpec& spec, const EngineOptions& options,
                      std::string_view schema, int job_id, StopSignal& stop, LogSink log)
     : spec_(spec),
@@ -119,13 +124,13 @@ StepOutcome DdlRunner::take_back(const planner::Step& step, bool ours) {
 StepOutcome DdlRunner::attempt(const planner::Step& step, bool may_sweep) {
   Ledger ledger(session_.get());
   sync_point(SyncPoint::kStepBeforeProbe);
-  if (!step.probe.empty() && holds(step.probe)) {
+  if (!step.probe.empty() && holds(session_.get(), step.probe)) {
     ledger.step_found_done(job_id_, step.id);
     return StepOutcome::kDone;
   }
   ledger.step_running(job_id_, step.id, step.kind == StepKind::kAlone);
   sync_point(SyncPoint::kStepBeforeDdl);
-  if (!step.leftover_probe.empty() && holds(step.leftover_probe)) {
+  if (!step.leftover_probe.empty() && holds(session_.get(), step.leftover_probe)) {
     log_(LogLevel::kWarning, fmt::format("{}: removing what an interrupted try left", step.title));
     session_.get().execute(step.leftover_sql);
   }
@@ -162,11 +167,6 @@ StepOutcome DdlRunner::attempt_back(const planner::Step& step, bool ours) {
   }
   sync_point(SyncPoint::kRollbackStepRecorded);
   return StepOutcome::kDone;
-}
-
-bool DdlRunner::holds(const std::string& probe) {
-  const sql::Result result = session_.get().execute(probe);
-  return result.rows() > 0 && !result.is_null(0, 0) && result.boolean(0, 0);
 }
 
 StepOutcome DdlRunner::carry_out(const planner::Step& step) {

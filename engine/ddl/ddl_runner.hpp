@@ -24,6 +24,9 @@ enum class StepOutcome {
 /// The step's table has been dropped by somebody, and all of the step with it.
 bool table_gone(sql::Connection& connection, const planner::Step& step);
 
+/// What a probe of the plan says; no row and NULL count as no.
+bool holds(sql::Connection& connection, const std::string& probe);
+
 /// Carries out the steps that are not backfills: asks the catalog whether a step is already so,
 /// runs it with lock_timeout and retries so that the application never queues behind it for long,
 /// and writes it down in the ledger. Owns its connection (the coordinator's session lock lives on
@@ -52,7 +55,6 @@ class DdlRunner {
   StepOutcome persist(const planner::Step& step, const planner::Step& recorded, Try attempt);
   StepOutcome attempt(const planner::Step& step, bool may_sweep);
   StepOutcome attempt_back(const planner::Step& step, bool ours);
-  bool holds(const std::string& probe);
   bool joinable(const std::vector<const planner::Step*>& steps);
   StepOutcome carry_out(const planner::Step& step);
   void load_lookup(const planner::Step& step);

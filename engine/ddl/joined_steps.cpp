@@ -56,7 +56,7 @@ bool DdlRunner::joinable(const std::vector<const planner::Step*>& steps) {
   for (const planner::Step* step : steps) {
     if (!step->probe.empty()) query += fmt::format(" AND ({}) IS NOT TRUE", step->probe);
   }
-  return holds(query);
+  return holds(session_.get(), query);
 }
 
 }  // namespace pgbackfill::engine

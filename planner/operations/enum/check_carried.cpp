@@ -115,7 +115,7 @@ class CarriedCheck {
       if (rule.kind == "default" && !plain_label(rule.rewritten)) {
         refuse(name, fmt::format("its default is not a plain label: {}", rule.definition));
       }
-      holds_all = holds_all || (rule.kind != "default" && rule.validated);
+      holds_all = holds_all || rule.holds_for_all();
     }
     if (holds_all && !use.columns.empty() && !use.arrays.empty()) {
       refuse(name,

@@ -169,7 +169,7 @@ class RowCheck {
       if (in_array && domain.array) continue;
       const std::string shadow = quote_identifier(column->shadow);
       for (const DomainRule& rule : rules) {
-        if (rule.kind == "default" || !rule.validated) continue;
+        if (!rule.holds_for_all()) continue;
         const auto rows =
             context_.connection
                 .execute(fmt::format(

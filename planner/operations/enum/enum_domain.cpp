@@ -39,12 +39,6 @@ std::string drop_rule(const sql::QualifiedName& domain, const DomainRule& rule) 
   return alter_domain(domain, "DROP CONSTRAINT " + quote_identifier(rule.name));
 }
 
-/// The server adds no constraint that is to hold for all values to a domain of which there are
-/// columns of arrays; and it writes a table anew when it gets a column of a domain with one.
-bool from_the_start(const EnumWork& work, const sql::EnumDomain& domain, const DomainRule& rule) {
-  return rule.kind != "default" && rule.validated && !domain_use(work, domain).arrays.empty();
-}
-
 }  // namespace
 
 std::vector<DomainRule> domain_rules(sql::Connection& connection, const EnumDomainWork& domain,
@@ -90,6 +84,11 @@ DomainUse domain_use(const EnumWork& work, const sql::EnumDomain& domain) {
   return use;
 }
 
+/// Not the others: the server writes a table anew that gets a column of a domain with one.
+bool from_the_start(const EnumWork& work, const sql::EnumDomain& domain, const DomainRule& rule) {
+  return rule.holds_for_all() && !domain_use(work, domain).arrays.empty();
+}
+
 void add_domain_steps(PlanContext& context, const EnumWork& work) {
   for (const EnumDomainWork& domain : work.domains) {
     const std::string label = domain.domain->name.display(context.spec.schema);
@@ -123,7 +122,7 @@ std::vector<std::string> swap_domains(PlanContext& context, const EnumWork& work
       if (from_the_start(work, *domain.domain, rule)) continue;
       append(statements, add_rule(domain.domain->name, rule));
       const DomainUse use = domain_use(work, *domain.domain);
-      if (work.back || rule.kind == "default" || !rule.validated || use.columns.empty()) continue;
+      if (work.back || !rule.holds_for_all() || use.columns.empty()) continue;
       context.plan.notes.push_back(fmt::format(
           "domain {}: the cutover compares all rows of its columns with {}, their tables locked",
           domain.domain->name.display(context.spec.schema), rule.definition));

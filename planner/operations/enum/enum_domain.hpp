@@ -21,6 +21,9 @@ struct DomainRule {
   bool validated = true;
   std::optional<std::string> comment;
   RewrittenText rewritten;
+
+  /// It demands something of every value, those that are there too.
+  bool holds_for_all() const { return kind != "default" && validated; }
 };
 
 /// REQUIRES: no transaction is open.
@@ -36,6 +39,10 @@ struct DomainUse {
   std::vector<const EnumColumnWork*> arrays;
 };
 DomainUse domain_use(const EnumWork& work, const sql::EnumDomain& domain);
+
+/// The rule must be there before the columns are: the server adds no constraint that is to hold for
+/// all values to a domain of which there are columns of arrays.
+bool from_the_start(const EnumWork& work, const sql::EnumDomain& domain, const DomainRule& rule);
 
 /// Beside each domain a new one, before there are columns of it.
 void add_domain_steps(PlanContext& context, const EnumWork& work);

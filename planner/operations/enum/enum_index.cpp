@@ -191,14 +191,17 @@ std::vector<EnumIndex> enum_indexes(sql::Connection& connection, const EnumWork&
   return indexes;
 }
 
+IndexRequest index_request(const EnumTable& columns, const EnumIndex& index,
+                           const std::string& name, const std::string& definition) {
+  IndexRequest request{columns.table, columns.label, name, index.index->unique, definition};
+  request.by_partition = columns.table->kind == 'p';
+  request.leaves_alone = request.by_partition && index.constraint_kind != ' ';
+  return request;
+}
+
 void add_shadow_index(PlanContext& context, const EnumTable& columns, const EnumIndex& index) {
   if (!index.built_as_constraint()) {
-    IndexRequest request{columns.table, columns.label, index.shadow_name, index.index->unique,
-                         index.definition};
-    request.by_partition = columns.table->kind == 'p';
-    // The constraint takes them in, and makes the indexes above them.
-    request.leaves_alone = request.by_partition && index.constraint_kind != ' ';
-    add_index_steps(context, request);
+    add_index_steps(context, index_request(columns, index, index.shadow_name, index.definition));
     return;
   }
   const sql::QualifiedName& table = columns.table->name;

@@ -65,6 +65,11 @@ LabelRules shadow_rules(const EnumWork& work, const sql::Table& table);
 RewrittenText rewritten_default(sql::Connection& connection, const EnumWork& work,
                                 const EnumColumnWork& column);
 
+/// To build the index, or what stands in for it, under this name. Of a partitioned table's
+/// constraint nothing but the leaves' parts: it takes them in, and makes the indexes above them.
+IndexRequest index_request(const EnumTable& columns, const EnumIndex& index,
+                           const std::string& name, const std::string& definition);
+
 /// Builds the index over the shadows.
 void add_shadow_index(PlanContext& context, const EnumTable& columns, const EnumIndex& index);
 

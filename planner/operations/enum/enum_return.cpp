@@ -67,11 +67,8 @@ void make_ready(PlanContext& context, const EnumWork& back, const EnumTable& col
     // What the swap makes of a constraint's index is no index of its own any more, but a run that
     // goes on from before the swap needs one.
     if (index.constraint_kind == ' ' || index.built_as_constraint()) continue;
-    IndexRequest aside{columns.table, columns.label, index.aside_name, index.index->unique,
-                       index.definition_in_place};
-    aside.by_partition = columns.table->kind == 'p';
-    aside.leaves_alone = aside.by_partition;
-    add_index_steps(context, aside);
+    add_index_steps(context,
+                    index_request(columns, index, index.aside_name, index.definition_in_place));
   }
 }
 
@@ -104,14 +101,13 @@ std::vector<std::string> questions(PlanContext& context, const WayBack& back, co
 std::string no_way_back(PlanContext& context, const EnumWork& work) {
   std::vector<std::string> stay;
   for (const EnumDomainWork& domain : work.domains) {
-    if (domain_use(work, *domain.domain).arrays.empty()) continue;
-    // The server adds no constraint to a domain of which there are arrays.
-    for (const DomainRule& rule : domain_rules(context.connection, domain, {})) {
-      if (rule.kind == "default" || !rule.validated) continue;
-      stay.push_back(fmt::format("domain {}, of which there are arrays",
-                                 domain.domain->name.display(context.spec.schema)));
-      break;
-    }
+    const auto rules = domain_rules(context.connection, domain, {});
+    const bool stays = std::any_of(rules.begin(), rules.end(), [&](const DomainRule& rule) {
+      return from_the_start(work, *domain.domain, rule);
+    });
+    if (!stays) continue;
+    stay.push_back(fmt::format("domain {}, of which there are arrays",
+                               domain.domain->name.display(context.spec.schema)));
   }
   if (stay.empty()) return {};
   std::string shown = join(

@@ -129,11 +129,12 @@ class TableSwap {
   void swap_check(const EnumCheck& check) {
     alter(fmt::format("RENAME CONSTRAINT {} TO {}", quote_identifier(check.shadow_name),
                       quote_identifier(check.name)));
-    if (check.comment) comment_constraint(check.name, check.comment);
+    if (check.comment) comment_constraint(table_, check.name, check.comment);
   }
 
-  void comment_constraint(const std::string& name, const std::optional<std::string>& comment) {
-    add(comment_on(fmt::format("CONSTRAINT {} ON {}", quote_identifier(name), table_.quoted()),
+  void comment_constraint(const sql::QualifiedName& table, const std::string& name,
+                          const std::optional<std::string>& comment) {
+    add(comment_on(fmt::format("CONSTRAINT {} ON {}", quote_identifier(name), table.quoted()),
                    comment));
   }
 
@@ -171,23 +172,29 @@ class TableSwap {
       add_constraint(part.table, part.name, index.constraint_clause);
     } else {
       rename_keys_of(index, built);
-      add(rename_index(built.schema, built.name, part.name));
-      add_constraint(part.table, part.name,
-                     fmt::format("{} USING INDEX {}",
-                                 index.constraint_kind == 'p' ? "PRIMARY KEY" : "UNIQUE", quoted));
+      take_in(index, part.table, built.name, part.name);
     }
     if (part.comment) {
       add(comment_on("INDEX " + sql::QualifiedName{built.schema, part.name}.quoted(),
                      part.comment));
     }
     if (part.constraint_comment) {
-      add(comment_on(fmt::format("CONSTRAINT {} ON {}", quoted, part.table.quoted()),
-                     part.constraint_comment));
+      comment_constraint(part.table, part.name, part.constraint_comment);
     }
     if (part.clustered) add(alter_table(part.table, "CLUSTER ON " + quoted));
     if (part.replica_identity) {
       add(alter_table(part.table, "REPLICA IDENTITY USING INDEX " + quoted));
     }
+  }
+
+  /// The index becomes the constraint's.
+  void take_in(const EnumIndex& index, const sql::QualifiedName& table, const std::string& built,
+               const std::string& name) {
+    add(rename_index(table.schema, built, name));
+    add_constraint(
+        table, name,
+        fmt::format("{} USING INDEX {}", index.constraint_kind == 'p' ? "PRIMARY KEY" : "UNIQUE",
+                    quote_identifier(name)));
   }
 
   void add_constraint(const sql::QualifiedName& table, const std::string& name,
@@ -209,9 +216,7 @@ class TableSwap {
       alter(fmt::format("RENAME CONSTRAINT {} TO {}", quote_identifier(index.shadow_name),
                         quote_identifier(name)));
     } else {
-      add(rename_index(table_.schema, index.shadow_name, name));
-      alter(fmt::format("ADD CONSTRAINT {0} {1} USING INDEX {0}", quote_identifier(name),
-                        index.constraint_kind == 'p' ? "PRIMARY KEY" : "UNIQUE"));
+      take_in(index, table_, index.shadow_name, name);
     }
     decorate_index(index);
   }
@@ -228,7 +233,7 @@ class TableSwap {
   void decorate_index(const EnumIndex& index) {
     const std::string& name = index.index->name;
     if (index.comment) add(comment_on("INDEX " + relation(name), index.comment));
-    if (index.constraint_comment) comment_constraint(name, index.constraint_comment);
+    if (index.constraint_comment) comment_constraint(table_, name, index.constraint_comment);
     for (const std::string& target : index.targets) {
       const auto space = target.find(' ');
       add(fmt::format("ALTER INDEX {} ALTER COLUMN {} SET STATISTICS {}", relation(name),
