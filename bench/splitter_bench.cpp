@@ -37,8 +37,11 @@ engine::Window full_window(std::int64_t rows, planner::ReadOrder order) {
   planner::TableBackfill table;
   table.method = planner::Method::kCopy;
   table.order = order;
+  planner::Step step;
+  step.id = "backfill:bookings";
+  step.backfill = table;
   engine::Window window;
-  window.job = std::make_shared<engine::TableJob>("backfill:bookings", table, planner::JobSpec{},
+  window.job = std::make_shared<engine::TableJob>(step, engine::RoundRecord{}, planner::JobSpec{},
                                                   planner::RunOptions{});
   const auto blocks = static_cast<std::uint32_t>(rows / kRowsPerBlock + 1);
   window.bounds = {{"0"}, {std::to_string(blocks)}};

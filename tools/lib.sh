@@ -92,7 +92,7 @@ build() {
   local generator=()
   [[ -f $root/build/CMakeCache.txt ]] || generator=(-G Ninja)
   run cmake -S "$root" -B "$root/build" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release \
-    -DPGBACKFILL_BUILD_TESTS=ON --log-level=WARNING
+    -DPGBACKFILL_BUILD_TESTS=ON -DPGBACKFILL_BUILD_BENCH=ON --log-level=WARNING
   run cmake --build "$root/build" --parallel "$(nproc)" --target "$@"
 }
 
