@@ -37,7 +37,7 @@ std::vector<std::string> remaining(const std::vector<std::string>& all,
 }  // namespace
 
 int default_ddl_workers() {
-  return std::clamp(static_cast<int>(std::thread::hardware_concurrency() / 2), 1, 64);
+  return std::clamp(static_cast<int>(std::thread::hardware_concurrency() / 2), 2, 64);
 }
 
 std::string SpecError::to_string() const {

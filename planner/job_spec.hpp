@@ -131,7 +131,8 @@ struct ReplicaLag {
 /// What [run] accept may name: functions whose text has a label that changes.
 inline constexpr std::string_view kAcceptFunctionBodies = "function-bodies";
 
-/// What ddl_workers is unless told: half of this machine's cores, for lack of the server's.
+/// What ddl_workers is unless told: half of this machine's cores, for lack of the server's; at
+/// least two, for each waits half of its time (a validation is one process's work).
 int default_ddl_workers();
 
 /// [run]: how to go about it. Not part of what the job is, so it may differ from run to run.

@@ -153,7 +153,7 @@ std::vector<RunSetting> all_settings() {
       integer("workers", &RunOptions::workers, 1, kMostWorkers, "writer connections"));
   settings.push_back(integer("ddl_workers", &RunOptions::ddl_workers, 1, kMostDdlWorkers,
                              "tables whose index builds and validations run side by side; unless "
-                             "told, half of this machine's cores"));
+                             "told, half of this machine's cores, at least two"));
   settings.push_back(choice<MethodChoice>("method", &RunOptions::method,
                                           {{"auto", MethodChoice::kAuto},
                                            {"copy", MethodChoice::kCopy},

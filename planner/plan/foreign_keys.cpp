@@ -10,6 +10,7 @@ namespace pgbackfill::planner {
 std::vector<ForeignKeyParts> foreign_keys_over(sql::Connection& connection,
                                                const std::vector<std::string>& tables,
                                                const std::vector<std::string>& columns) {
+  if (tables.empty()) return {};
   const sql::Result rows =
       connection.execute(sql::statement("foreign_keys_over"),
                          {sql::text_array_literal(tables), sql::text_array_literal(columns)});

@@ -19,12 +19,13 @@ void create_stand_ins(sql::Connection& connection, const Scope& scope,
   std::map<const sql::Table*, std::string> missing;
   for (const ValueWork* other : scope.values()) {
     if (other->column != nullptr || !mentions_word(expression, other->table->name.name)) continue;
-    missing[other->table] += fmt::format(", {} {}", quote_identifier(other->name), other->type);
+    missing[other->table] +=
+        fmt::format(", NULL::{} AS {}", other->type, quote_identifier(other->name));
   }
   for (const auto& [table, columns] : missing) {
-    connection.execute(fmt::format("CREATE TEMPORARY TABLE {} (LIKE {}{})",
-                                   quote_identifier(table->name.name), table->name.quoted(),
-                                   columns));
+    connection.execute(fmt::format("CREATE TEMPORARY VIEW {} AS SELECT t.*{} FROM {} AS t",
+                                   quote_identifier(table->name.name), columns,
+                                   table->name.quoted()));
   }
 }
 

@@ -16,7 +16,7 @@ struct ExpressionReads {
   std::vector<std::string> elsewhere;
 };
 
-/// Makes temporary tables with the columns that the job adds in place of the tables that
+/// Makes temporary views with the columns that the job adds in place of the tables that
 /// `expression` names and that lack them still, first in the search path. REQUIRES: a transaction
 /// that is going to be rolled back.
 void create_stand_ins(sql::Connection& connection, const Scope& scope,

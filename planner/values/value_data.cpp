@@ -57,7 +57,7 @@ std::string explain(const ValueWork& work) {
                      work.table->name.quoted());
 }
 
-/// Asks again with temporary tables that have the column in place of the tables that lack it.
+/// Asks again with temporary views that have the column in place of the tables that lack it.
 void explain_with_stand_ins(PreflightContext& context, const ValueWork& work) {
   sql::Transaction undone(context.connection);
   create_stand_ins(context.connection, context.scope, work.source->expression);
