@@ -63,9 +63,13 @@ void CoordinatorSeat::take(sql::Connection& coordinator) {
   pid_ = coordinator.backend_pid();
 }
 
+void CoordinatorSeat::leave(sql::Connection& coordinator) {
+  coordinator.execute("SELECT pg_advisory_unlock($1::bigint)", {key(kCoordinatorLock)});
+}
+
 bool CoordinatorSeat::is_free(sql::Connection& connection) {
   if (!acquire(connection, kCoordinatorLock, std::chrono::milliseconds(0))) return false;
-  connection.execute("SELECT pg_advisory_unlock($1::bigint)", {key(kCoordinatorLock)});
+  leave(connection);
   return true;
 }
 

@@ -35,6 +35,8 @@ class CoordinatorSeat {
       : patience_(patience) {}
   /// Takes the seat for this session. Throws SeatTaken, naming who has it or still works.
   void take(sql::Connection& coordinator);
+  /// Gives up the seat that this session has; it may go on looking.
+  static void leave(sql::Connection& coordinator);
   /// Whether nobody holds it, as seen by this session, which does not keep it.
   static bool is_free(sql::Connection& connection);
   /// Makes a new session one that works for the seat's holder. Throws SeatLost when that session

@@ -158,6 +158,16 @@ std::int64_t rows_since(sql::Connection& connection, const OpenJob& job,
   }
 }
 
+/// The coordinator's session, of use for a look while another run may begin.
+std::optional<sql::Connection> without_seat(sql::Connection connection) {
+  try {
+    CoordinatorSeat::leave(connection);
+    return connection;
+  } catch (const sql::Error&) {
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 RunReport run_job(const planner::JobSpec& spec, const EngineOptions& options, ProgressBoard& board,
@@ -207,6 +217,7 @@ RunReport run_job(const planner::JobSpec& spec, const EngineOptions& options, Pr
   report.throttled = board.snapshot().throttled;
   report.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  report.session = without_seat(std::move(connection));
   return report;
 }
 

@@ -67,6 +67,8 @@ struct RunReport {
   std::int64_t rows = 0;  ///< changed by this run
   double seconds = 0;
   double throttled = 0;  ///< seconds of it that a writer held back, on average
+  /// The coordinator's, if its link stands: for a look at what came of the run.
+  std::optional<sql::Connection> session;
 };
 
 /// Opens a session for looking only: settings that make text output stable, row_security off (a

@@ -10,6 +10,7 @@
 namespace pgbackfill::engine {
 namespace {
 
+constexpr std::chrono::milliseconds kFirstLookAfter{1000};
 constexpr std::chrono::milliseconds kLookEvery{250};
 
 }  // namespace
@@ -33,13 +34,14 @@ LeaseKeeper::~LeaseKeeper() {
 }
 
 void LeaseKeeper::run() {
-  const boost::chrono::milliseconds interval(std::min(kLookEvery, options_.lease / 3).count());
+  // The lease is new and control was looked at just now: a short job needs no session for them.
+  boost::chrono::milliseconds wait(std::min(kFirstLookAfter, options_.lease / 3).count());
   boost::unique_lock<Mutex> lock(mutex_);
-  while (!ended_) {
+  while (!wake_.wait_for(lock, wait, [this] { return ended_; })) {
     lock.unlock();
     beat();
     lock.lock();
-    wake_.wait_for(lock, interval, [this] { return ended_; });
+    wait = boost::chrono::milliseconds(std::min(kLookEvery, options_.lease / 3).count());
   }
 }
 

@@ -43,11 +43,13 @@ std::optional<planner::Stage> next_stage(const JobState& state) {
 }
 
 /// The work is done and committed by now, so that a failure to read the summary is no failure.
-std::optional<JobState> state_after_run(const std::string& dsn, const planner::JobSpec& spec,
-                                        Console& console) {
+std::optional<JobState> state_after_run(engine::RunReport& report, const std::string& dsn,
+                                        const planner::JobSpec& spec, Console& console) {
   try {
-    sql::Connection connection = engine::connect(dsn, spec.schema, console.sink());
-    return read_job_state(connection);
+    if (!report.session) {
+      report.session.emplace(engine::connect(dsn, spec.schema, console.sink()));
+    }
+    return read_job_state(*report.session);
   } catch (const sql::Error& error) {
     console.log(engine::LogLevel::kWarning, fmt::format("no summary: {}", error.what()));
     return std::nullopt;
@@ -117,7 +119,7 @@ int run_command(const CommandLine& line, CommandContext& context) try {
     context.out << "the job is already finished: there was nothing to do, nothing was changed\n";
     return kExitDone;
   }
-  const std::optional<JobState> state = state_after_run(context.dsn, spec, context.console);
+  const std::optional<JobState> state = state_after_run(report, context.dsn, spec, context.console);
   if (state) context.out << run_summary(*state, report, page_width(context.out));
   if (state && report.finished) {
     const std::string handover = handover_text(state->plan, spec);

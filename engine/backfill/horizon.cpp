@@ -198,11 +198,11 @@ void HorizonWatch::start() {
 
 void HorizonWatch::run() {
   boost::unique_lock<Mutex> lock(mutex_);
-  while (!ended_) {
+  // First a wait: nothing is held for long when a job begins, and a short one needs no session.
+  while (!wake_.wait_for(lock, kLookEvery, [this] { return ended_; })) {
     lock.unlock();
     look();
     lock.lock();
-    wake_.wait_for(lock, kLookEvery, [this] { return ended_; });
   }
 }
 

@@ -52,6 +52,10 @@ void ProcessLedger::coordinate(std::int64_t process) {
       "UPDATE pgbackfill.process SET state = 'active' WHERE process_id = $1::bigint",
       {std::to_string(process)});
   connection_.execute(
+      "UPDATE pgbackfill.job SET throttle = NULL "
+      "WHERE job_id = $1::integer AND throttle IS NOT NULL",
+      {std::to_string(job_id_)});
+  connection_.execute(
       "UPDATE pgbackfill.step SET open_round = NULL "
       "WHERE job_id = $1::integer AND open_round IS NOT NULL",
       {std::to_string(job_id_)});

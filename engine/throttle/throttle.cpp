@@ -116,16 +116,9 @@ void Throttle::start() {
   const planner::RunOptions limits = control_->settings();
   const bool limited = limits.max_replica_lag.given() || limits.max_wal_rate > 0 ||
                        limits.max_slot_wal > 0 || !query_.empty();
-  if (limited) first_look();
-  thread_ = boost::thread([this, limited] {
-    if (!limited) first_look();
-    run();
-  });
-}
-
-void Throttle::first_look() {
-  look();
-  if (told_.level == Level::kNone) clear();
+  // Where nothing is limited, what is over before the first look needs no session for it.
+  if (limited) look();
+  thread_ = boost::thread([this] { run(); });
 }
 
 void Throttle::clear() {

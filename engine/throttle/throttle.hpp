@@ -71,14 +71,13 @@ class Throttle {
  private:
   ThrottleState state() const;
   void run();
-  void first_look();
   void look();
   ThrottleSignals read(std::chrono::steady_clock::time_point now);
   /// `begun`: when the look was.
   void change(ThrottleState next, std::chrono::steady_clock::time_point begun);
   bool is_news(const ThrottleState& next, std::chrono::steady_clock::time_point now);
   void tell(const ThrottleState& next);
-  /// No reason is left where status reads it: not a killed run's either.
+  /// No reason is left where status reads it.
   void clear();
   void slept(std::chrono::steady_clock::time_point since);
   bool must_wait() const;
