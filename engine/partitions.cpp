@@ -3,7 +3,6 @@
 #include "engine/ddl/ddl_runner.hpp"
 #include "engine/ledger/ledger.hpp"
 #include "planner/plan/partition_steps.hpp"
-#include "planner/scope.hpp"
 #include "sql/catalog.hpp"
 #include "sql/identifier.hpp"
 
@@ -52,11 +51,8 @@ class PartitionWatch {
 
   /// The plan with the steps of partitions that came; nothing where none did.
   std::optional<planner::Plan> extended(const planner::JobSpec& spec) {
-    if (!partitions_exist()) return std::nullopt;
+    if (!has_newcomers()) return std::nullopt;
     const sql::Catalog catalog = sql::read_catalog(connection_);
-    if (!planner::has_unplanned_partition(plan_, planner::resolve_scope(spec, catalog))) {
-      return std::nullopt;
-    }
     planner::Plan plan =
         planner::with_new_partitions(plan_, planner::make_plan(spec, catalog, connection_));
     if (plan.steps.size() == plan_.steps.size()) return std::nullopt;
@@ -126,8 +122,23 @@ class PartitionWatch {
                .affected() > 0;
   }
 
-  bool partitions_exist() {
-    return connection_.execute("SELECT EXISTS (SELECT FROM pg_catalog.pg_partitioned_table)")
+  /// A partitioned table of the plan has a leaf that is not among the partitions of its steps.
+  bool has_newcomers() {
+    std::set<std::string> tables;
+    std::set<std::string> partitions;
+    for (const Step& step : plan_.steps) {
+      if (!step.table.empty()) tables.insert(step.table);
+      if (!step.partition.empty()) partitions.insert(step.partition);
+    }
+    return connection_
+        .execute(
+            "SELECT EXISTS (SELECT FROM unnest($1::text[]) AS u (name) "
+            "JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(u.name) AND c.relkind = 'p' "
+            "CROSS JOIN LATERAL pg_catalog.pg_partition_tree(c.oid) AS t "
+            "WHERE t.isleaf AND t.relid <> c.oid AND t.relid NOT IN (SELECT to_regclass(known) "
+            "FROM unnest($2::text[]) AS known WHERE to_regclass(known) IS NOT NULL))",
+            {sql::text_array_literal({tables.begin(), tables.end()}),
+             sql::text_array_literal({partitions.begin(), partitions.end()})})
         .boolean(0, 0);
   }
 

@@ -61,6 +61,13 @@ std::string type_dependents(const sql::QualifiedName& type, const std::string& l
       "AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute AS a WHERE d.classid = "
       "'pg_class'::regclass AND a.attrelid = d.objid AND a.attnum = d.objsubid AND (a.attinhcount "
       "> 0 OR (a.attrelid, a.attnum) IN (SELECT * FROM known))) "
+      // What a partition has from its table comes and goes with the table's own.
+      "AND NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE d.classid = 'pg_class'::regclass "
+      "AND d.objsubid = 0 AND c.oid = d.objid AND c.relkind IN ('i', 'I') AND c.relispartition) "
+      "AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE d.classid = "
+      "'pg_constraint'::regclass AND k.oid = d.objid AND k.coninhcount > 0) "
+      "AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS g WHERE d.classid = "
+      "'pg_trigger'::regclass AND g.oid = d.objid AND g.tgparentid <> 0) "
       "AND NOT EXISTS (SELECT FROM pg_catalog.pg_attrdef AS v JOIN pg_catalog.pg_attribute AS a ON "
       "a.attrelid = v.adrelid AND a.attnum = v.adnum WHERE d.classid = 'pg_attrdef'::regclass AND "
       "v.oid = d.objid AND (a.attinhcount > 0 OR (a.attrelid, a.attnum) IN (SELECT * FROM known)))",

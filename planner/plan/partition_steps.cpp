@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace pgbackfill::planner {
@@ -54,11 +55,12 @@ std::vector<Step>::iterator place_of(Plan& plan, const Step& step,
 
 void on_partition(Step& step, const sql::QualifiedName& partition) {
   step.partition = partition.quoted();
-  step.probe = probe::either(
-      fmt::format("SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = to_regclass({}) "
-                  "AND relispartition)",
-                  quote_literal(step.partition)),
-      step.probe);
+  std::string gone = fmt::format(
+      "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = to_regclass({}) "
+      "AND relispartition)",
+      quote_literal(step.partition));
+  step.probe =
+      step.probe.empty() ? std::move(gone) : probe::either(std::move(gone), std::move(step.probe));
 }
 
 void on_partition_index(Step& step, const sql::QualifiedName& partition,
@@ -73,11 +75,44 @@ void on_partition_index(Step& step, const sql::QualifiedName& partition,
 }
 
 std::string make_index_valid(const sql::QualifiedName& index, Stage stage) {
-  // From below, since a level is valid only once those below it are.
+  // First from above, what is missing below each level; then from below, since a level is valid
+  // only once those below it are. The server's own text of an index begins as `head` says.
   const std::string body = fmt::format(
       "DECLARE\n"
       "  level record;\n"
+      "  lacking record;\n"
       "BEGIN\n"
+      "  FOR level IN SELECT t.relid AS whole, c.relname AS name, x.indrelid AS relation,\n"
+      "      CASE WHEN x.indisunique THEN 'UNIQUE ' ELSE '' END AS kind,\n"
+      "      format(' ON ONLY %I.%I ', n.nspname, r.relname) AS head,\n"
+      "      pg_catalog.pg_get_indexdef(t.relid) AS text\n"
+      "    FROM pg_catalog.pg_partition_tree({0}::regclass) AS t\n"
+      "    JOIN pg_catalog.pg_class AS c ON c.oid = t.relid AND c.relkind = 'I'\n"
+      "    JOIN pg_catalog.pg_index AS x ON x.indexrelid = t.relid\n"
+      "    JOIN pg_catalog.pg_class AS r ON r.oid = x.indrelid\n"
+      "    JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace\n"
+      "    ORDER BY t.level\n"
+      "  LOOP\n"
+      "    FOR lacking IN SELECT c.oid::regclass AS leaf, n.nspname,\n"
+      "        left(level.name || '_' || c.relname, 63) AS wanted\n"
+      "      FROM pg_catalog.pg_inherits AS i\n"
+      "      JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid AND c.relispartition\n"
+      "      JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace\n"
+      "      WHERE i.inhparent = level.relation\n"
+      "        AND to_jsonb(i) ->> 'inhdetachpending' IS DISTINCT FROM 'true'\n"
+      "        AND NOT EXISTS (SELECT FROM pg_catalog.pg_index AS x JOIN pg_catalog.pg_inherits "
+      "AS h\n"
+      "          ON h.inhrelid = x.indexrelid AND h.inhparent = level.whole\n"
+      "          WHERE x.indrelid = i.inhrelid)\n"
+      "    LOOP\n"
+      "      EXECUTE format('CREATE %sINDEX %I ON %s ', level.kind, lacking.wanted, lacking.leaf)\n"
+      "        || substr(level.text, length(format('CREATE %sINDEX %I', level.kind, level.name)\n"
+      "          || level.head) + 1);\n"
+      "      EXECUTE format('ALTER INDEX %s ATTACH PARTITION %I.%I', level.whole, "
+      "lacking.nspname,\n"
+      "        lacking.wanted);\n"
+      "    END LOOP;\n"
+      "  END LOOP;\n"
       "  FOR level IN SELECT t.relid AS whole, (SELECT min(i.inhrelid::oid)::regclass\n"
       "      FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = t.relid) AS part\n"
       "    FROM pg_catalog.pg_partition_tree({0}::regclass) AS t\n"
@@ -99,17 +134,6 @@ std::string make_index_valid(const sql::QualifiedName& index, Stage stage) {
       "END",
       quote_literal(index.quoted()), to_string(static_cast<Stage>(static_cast<int>(stage) - 1)));
   return "DO " + quote_literal(body);
-}
-
-bool has_unplanned_partition(const Plan& plan, const Scope& scope) {
-  const auto known = partitions_of(plan);
-  for (const ValueWork* work : scope.values()) {
-    if (work->table->kind != 'p') continue;
-    for (const sql::QualifiedName& leaf : work->table->leaves) {
-      if (!known.contains(leaf.quoted())) return true;
-    }
-  }
-  return false;
 }
 
 Plan with_new_partitions(const Plan& plan, const Plan& fresh) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "planner/plan/plan.hpp"
-#include "planner/scope.hpp"
 #include "sql/identifier.hpp"
 
 #include <string>
@@ -17,13 +16,11 @@ void on_partition(Step& step, const sql::QualifiedName& partition);
 void on_partition_index(Step& step, const sql::QualifiedName& partition,
                         const sql::QualifiedName& parent);
 
-/// SQL that makes a partitioned index valid whose parts are all attached: the last to be attached
-/// may have gone with its partition, and the server looks only when it attaches.
+/// SQL that makes a partitioned index valid whose parts are built and attached: the last to be
+/// attached may have gone with its partition, and the server looks only when it attaches. The part
+/// of a partition that no plan could know is built here, while its writers wait.
 /// `stage` is the one that builds it.
 std::string make_index_valid(const sql::QualifiedName& index, Stage stage);
-
-/// A leaf of the job's tables is not among the partitions that the plan has steps for.
-bool has_unplanned_partition(const Plan& plan, const Scope& scope);
 
 /// `plan` with the steps that `fresh`, a plan for the database as it is now, has for partitions
 /// that `plan` does not know, in the places that they have there.

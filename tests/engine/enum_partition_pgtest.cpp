@@ -50,6 +50,37 @@ class EnumPartition : public EnumCarry {
     };
   }
 
+  /// The job is over, and nothing of it left, whatever partitions there are now.
+  void expect_done() {
+    EXPECT_EQ(value("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "0");
+    EXPECT_EQ(value("SELECT string_agg(relname, ', ') FROM pg_class WHERE relname LIKE "
+                    "'%pgbackfill%' AND relnamespace = 'public'::regnamespace"),
+              "NULL");
+    EXPECT_EQ(value("SELECT string_agg(typname, ', ') FROM pg_type WHERE typname LIKE "
+                    "'%pgbackfill%' AND typnamespace = 'public'::regnamespace"),
+              "NULL");
+    EXPECT_EQ(value("SELECT count(*) FROM events WHERE role IS NULL OR role = 'foreman'"), "0");
+    EXPECT_NE(value("SELECT count(*) FROM events WHERE role = 'worker'"), "0");
+    EXPECT_THROW(sql("INSERT INTO events SELECT id, day, role FROM events LIMIT 1"), sql::Error);
+  }
+  /// One that has every index of the root, named as the server does.
+  void expect_part_of_all(const std::string& partition) {
+    EXPECT_EQ(value(fmt::format("SELECT count(*) FROM pg_index AS x JOIN pg_inherits AS i ON "
+                                "i.inhrelid = x.indexrelid WHERE x.indrelid = '{}'::regclass",
+                                partition)),
+              value("SELECT count(*) FROM pg_index WHERE indrelid = 'events'::regclass"))
+        << partition;
+  }
+  /// Rows of a partition to be, as the application writes them, which knows no shadow.
+  void attach_filled(const std::string& partition, int first) {
+    sql(
+        fmt::format("CREATE TABLE {0} (LIKE events INCLUDING DEFAULTS);"
+                    "INSERT INTO {0} (id, day, role) SELECT i, {1} + i % 10, 'user' FROM "
+                    "generate_series(5001, 5100) AS i;"
+                    "ALTER TABLE events ATTACH PARTITION {0} FOR VALUES FROM ({1}) TO ({2})",
+                    partition, first, first + 10));
+  }
+
   const int rows_ = 2000;
 };
 
@@ -151,6 +182,77 @@ TEST_F(EnumPartition, TakenBackToAStageItRunsAgain) {
   EXPECT_EQ(again, at_index);
   ASSERT_EQ(run(spec).outcome, RunOutcome::kDone);
   EXPECT_EQ(dump(), after);
+}
+
+TEST_F(EnumPartition, APartitionThatGoesBeforeItsIndexesIsLeftOut) {
+  const auto spec = enum_job(kWorkers);
+  ASSERT_EQ(run_until(spec, planner::Stage::kBackfill).outcome, RunOutcome::kDone);
+  sql("DROP TABLE high");
+  ASSERT_EQ(refusal(spec), "not refused");
+  expect_done();
+}
+
+TEST_F(EnumPartition, OneThatGoesBeforeTheSwapIsLeftOut) {
+  const auto spec = enum_job(kWorkers);
+  ASSERT_EQ(run_until(spec, planner::Stage::kIndex).outcome, RunOutcome::kDone);
+  sql("DROP TABLE high_1; DROP TABLE low");
+  ASSERT_EQ(refusal(spec), "not refused");
+  expect_done();
+}
+
+TEST_F(EnumPartition, OnesThatComeAreTakenAlong) {
+  const auto spec = enum_job(kWorkers);
+  ASSERT_EQ(run_until(spec, planner::Stage::kExpand).outcome, RunOutcome::kDone);
+  attach_filled("second", 20);
+  ASSERT_EQ(run_until(spec, planner::Stage::kBackfill).outcome, RunOutcome::kDone);
+  attach_filled("third", 30);
+  ASSERT_EQ(run_until(spec, planner::Stage::kIndex).outcome, RunOutcome::kDone);
+  sql("CREATE TABLE fourth PARTITION OF events FOR VALUES FROM (40) TO (50);"
+      "INSERT INTO events (id, day) SELECT i, 40 FROM generate_series(6001, 6100) AS i");
+  ASSERT_EQ(refusal(spec), "not refused");
+  expect_done();
+  for (const char* partition : {"low", "second", "third", "fourth"}) expect_part_of_all(partition);
+  EXPECT_EQ(value("SELECT count(*) FROM events WHERE day >= 20 AND role = 'worker'"), "300");
+}
+
+TEST_F(EnumPartition, ItComesBackWithThePartitionsThatThereAre) {
+  sql("ALTER TABLE events ADD second_role user_role; UPDATE events SET second_role = role");
+  const auto spec = enum_job(kWorkers);
+  ASSERT_EQ(run(spec).outcome, RunOutcome::kDone);
+  sql("DROP TABLE low;"
+      "CREATE TABLE \"Next\" PARTITION OF events FOR VALUES FROM (20) TO (30);"
+      "CREATE TABLE split PARTITION OF events FOR VALUES FROM (30) TO (40) PARTITION BY HASH (id);"
+      "CREATE TABLE split_0 PARTITION OF split FOR VALUES WITH (MODULUS 1, REMAINDER 0);"
+      "INSERT INTO events SELECT i, 20 + i % 20, 'worker', 'worker' FROM "
+      "generate_series(7001, 7100) AS i");
+  EXPECT_EQ(roll_back(spec).outcome, engine::RollbackOutcome::kDone);
+  EXPECT_EQ(value("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "0");
+  EXPECT_EQ(
+      value("SELECT string_agg(relname, ', ') FROM pg_class WHERE relname LIKE '%pgbackfill%'"),
+      "NULL");
+  EXPECT_EQ(value("SELECT count(*) FROM events WHERE second_role IS DISTINCT FROM role"), "0");
+  EXPECT_EQ(value("SELECT count(*) FROM events WHERE day >= 20 AND role = 'user'"), "100");
+  for (const char* partition : {"high_0", "\"Next\"", "split_0"}) expect_part_of_all(partition);
+}
+
+TEST_F(EnumPartition, OneThatLeavesKeepsTheOldLabelsAndHoldsTheCutover) {
+  const auto spec = enum_job(kWorkers);
+  ASSERT_EQ(run_until(spec, planner::Stage::kIndex).outcome, RunOutcome::kDone);
+  sql("ALTER TABLE events DETACH PARTITION low; CREATE TABLE later (roles user_role[])");
+  const auto before = dump();
+  try {
+    run(spec);
+    FAIL() << "two tables keep the old labels";
+  } catch (const sql::Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("not in the plan, and of the type whose labels change: "));
+    EXPECT_THAT(error.what(), HasSubstr("column role of table low"));
+    EXPECT_THAT(error.what(), HasSubstr("column roles of table later"));
+  }
+  EXPECT_EQ(dump(), before);
+  sql("ALTER TABLE later ALTER roles TYPE text[]; DROP TABLE low");
+  ASSERT_EQ(refusal(spec), "not refused");
+  EXPECT_EQ(value("SELECT count(*) FROM pg_type WHERE typname LIKE '%pgbackfill%'"), "0");
+  EXPECT_NE(value("SELECT count(*) FROM events WHERE role = 'worker'"), "0");
 }
 
 TEST_F(EnumPartition, WhatCannotFollowIsRefused) {

@@ -59,6 +59,27 @@ std::string nothing_left_behind(const EnumWork& work) {
   return "DO " + quote_literal(body);
 }
 
+/// The same for columns that came after the plan, or whose table has left the one that it was a
+/// partition of: they would keep the old labels, and the type with them.
+std::string no_column_left_behind(const EnumWork& work) {
+  std::vector<std::string> names;
+  for (const EnumColumnWork& column : work.columns) names.push_back(column.old_name);
+  const std::string body = fmt::format(
+      "DECLARE found text; BEGIN\n"
+      "SELECT string_agg(pg_describe_object(d.classid, d.objid, d.objsubid), ', ')\n"
+      "  INTO found FROM pg_type AS t\n"
+      "  JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass\n"
+      "    AND d.refobjid IN (t.oid, t.typarray) AND d.classid = 'pg_class'::regclass\n"
+      "  JOIN pg_attribute AS a ON a.attrelid = d.objid AND a.attnum = d.objsubid\n"
+      "  WHERE t.oid = {}::regtype AND a.attname NOT IN ({});\n"
+      "IF found IS NOT NULL THEN RAISE EXCEPTION USING\n"
+      "  MESSAGE = 'not in the plan, and of the type whose labels change: ' || found,\n"
+      "  HINT = 'Drop it, or make it text; run again, and give it the type afterwards.'; END IF;\n"
+      "END",
+      quote_literal(work.old_type.quoted()), literal_list(names));
+  return "DO " + quote_literal(body);
+}
+
 void add_refresh(PlanContext& context, const CarriedObject& view) {
   Step step = make_step(Stage::kFinish, view.description, "refresh");
   step.table.clear();
@@ -133,7 +154,11 @@ std::vector<std::string> swap_statements(PlanContext& context, const EnumWork& w
   statements.push_back(rename_type(work.shadow_type, work.type->name.name));
   append(statements, swap_domains(context, work));
   for (const CarriedObject& object : carried.objects) append(statements, object.create);
-  if (!work.columns.empty()) statements.push_back(nothing_left_behind(work));
+  if (!work.columns.empty()) {
+    statements.push_back(nothing_left_behind(work));
+    // On a way back they are asked for before it begins.
+    if (!work.back) statements.push_back(no_column_left_behind(work));
+  }
   return statements;
 }
 

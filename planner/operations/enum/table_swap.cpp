@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace pgbackfill::planner {
 namespace {
 
@@ -95,12 +97,31 @@ class TableSwap {
     }
     for (const IndexPart& part : index.parts) {
       const sql::QualifiedName aside = partition_index(index.aside_name, part.table);
-      if (!constraint) {
-        add(rename_index(aside.schema, part.name, aside.name));
-      } else if (!part.partitioned) {
-        keys_aside(index, aside);
-      }
+      add_for(part, [&] {
+        if (!constraint) {
+          add(rename_index(aside.schema, part.name, aside.name));
+        } else if (!part.partitioned) {
+          keys_aside(index, aside);
+        }
+      });
     }
+    if (!constraint) name_parts(relation(index.aside_name), Naming::kAside);
+  }
+
+  /// What `make` adds is done only while the part's table is one: a partition may have been dropped
+  /// or detached since the plan was made. The swap's lock of the root keeps the answer true.
+  template <typename Make>
+  void add_for(const IndexPart& part, Make make) {
+    std::vector<std::string> others = std::exchange(statements_, {});
+    make();
+    if (!statements_.empty()) {
+      others.push_back(
+          "DO " + quote_literal(fmt::format(
+                      "BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = to_regclass({})"
+                      " AND relispartition) THEN\n  {};\nEND IF; END",
+                      quote_literal(part.table.quoted()), join(statements_, ";\n  "))));
+    }
+    statements_ = std::move(others);
   }
 
   void keys_aside(const EnumIndex& index, const sql::QualifiedName& aside) {
@@ -157,10 +178,64 @@ class TableSwap {
     }
     // From the leaves up: each level takes in those below it.
     for (auto part = index.parts.rbegin(); part != index.parts.rend(); ++part) {
-      swap_part(index, *part);
+      add_for(*part, [&] { swap_part(index, *part); });
     }
-    if (index.constraint_kind != ' ') add_constraint(table_, name, index.constraint_clause);
+    if (index.constraint_kind == ' ') {
+      name_parts(relation(name), Naming::kTaken);
+    } else {
+      take_in_newcomers(index);
+      add_constraint(table_, name, index.constraint_clause);
+    }
     decorate_index(index);
+  }
+
+  enum class Naming { kTaken, kAside };
+
+  /// Partitions that came since the plan was made, whose parts of an index the server has named,
+  /// or a later look of the job at its partitions.
+  void name_parts(const std::string& index, Naming naming) {
+    const bool taken = naming == Naming::kTaken;
+    const std::string prefix = quote_literal(taken ? work_.shadow_name("") : work_.aside_name(""));
+    for_parts(fmt::format("pg_catalog.pg_partition_tree({}::regclass) AS t\n"
+                          "    JOIN pg_catalog.pg_class AS c ON c.oid = t.relid",
+                          quote_literal(index)),
+              fmt::format("strpos(c.relname, {}) {} 0", prefix, taken ? ">" : "="),
+              taken ? fmt::format("replace(c.relname, {}, '')", prefix)
+                    : fmt::format("left({} || c.relname, 63)", prefix),
+              "'ALTER INDEX %s RENAME TO %I', part.index, part.wanted");
+  }
+
+  /// The same of those whose index was built to become a constraint's.
+  void take_in_newcomers(const EnumIndex& index) {
+    const std::string prefix = quote_literal(work_.shadow_name(""));
+    for_parts(fmt::format("pg_catalog.pg_partition_tree({}::regclass) AS t\n"
+                          "    JOIN pg_catalog.pg_index AS x ON x.indrelid = t.relid\n"
+                          "    JOIN pg_catalog.pg_class AS c ON c.oid = x.indexrelid",
+                          quote_literal(table_.quoted())),
+              fmt::format("t.isleaf AND starts_with(c.relname, {}) AND NOT EXISTS (SELECT FROM "
+                          "pg_catalog.pg_constraint AS k WHERE k.conindid = c.oid)",
+                          quote_literal(index.shadow_name + "_")),
+              fmt::format("replace(c.relname, {}, '')", prefix),
+              fmt::format("'ALTER TABLE %s ADD CONSTRAINT %I {} USING INDEX %I', part.leaf, "
+                          "part.wanted, part.name",
+                          key_words(index)));
+  }
+
+  /// `from` has t, a tree's member, and c, its index. A name that is taken is left to who has it.
+  void for_parts(const std::string& from, const std::string& where, const std::string& wanted,
+                 const std::string& statement) {
+    add("DO " + quote_literal(fmt::format(
+                    "DECLARE\n  part record;\nBEGIN\n"
+                    "  FOR part IN SELECT t.relid::regclass AS leaf, c.oid::regclass AS index,\n"
+                    "      c.relname AS name, c.relnamespace AS schema, {} AS wanted\n"
+                    "    FROM {}\n"
+                    "    WHERE {}\n"
+                    "  LOOP\n"
+                    "    CONTINUE WHEN EXISTS (SELECT FROM pg_catalog.pg_class AS o\n"
+                    "      WHERE o.relname = part.wanted AND o.relnamespace = part.schema);\n"
+                    "    EXECUTE format({});\n"
+                    "  END LOOP;\nEND",
+                    wanted, from, where, statement)));
   }
 
   void swap_part(const EnumIndex& index, const IndexPart& part) {
@@ -191,10 +266,12 @@ class TableSwap {
   void take_in(const EnumIndex& index, const sql::QualifiedName& table, const std::string& built,
                const std::string& name) {
     add(rename_index(table.schema, built, name));
-    add_constraint(
-        table, name,
-        fmt::format("{} USING INDEX {}", index.constraint_kind == 'p' ? "PRIMARY KEY" : "UNIQUE",
-                    quote_identifier(name)));
+    add_constraint(table, name,
+                   fmt::format("{} USING INDEX {}", key_words(index), quote_identifier(name)));
+  }
+
+  static std::string_view key_words(const EnumIndex& index) {
+    return index.constraint_kind == 'p' ? "PRIMARY KEY" : "UNIQUE";
   }
 
   void add_constraint(const sql::QualifiedName& table, const std::string& name,
