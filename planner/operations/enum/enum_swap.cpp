@@ -60,7 +60,8 @@ std::string nothing_left_behind(const EnumWork& work) {
 }
 
 /// The same for columns that came after the plan, or whose table has left the one that it was a
-/// partition of: they would keep the old labels, and the type with them.
+/// partition of: they would keep the old labels, and the type with them. Temporary tables end with
+/// their session.
 std::string no_column_left_behind(const EnumWork& work) {
   std::vector<std::string> names;
   for (const EnumColumnWork& column : work.columns) names.push_back(column.old_name);
@@ -71,6 +72,7 @@ std::string no_column_left_behind(const EnumWork& work) {
       "  JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass\n"
       "    AND d.refobjid IN (t.oid, t.typarray) AND d.classid = 'pg_class'::regclass\n"
       "  JOIN pg_attribute AS a ON a.attrelid = d.objid AND a.attnum = d.objsubid\n"
+      "  JOIN pg_class AS c ON c.oid = d.objid AND c.relpersistence <> 't'\n"
       "  WHERE t.oid = {}::regtype AND a.attname NOT IN ({});\n"
       "IF found IS NOT NULL THEN RAISE EXCEPTION USING\n"
       "  MESSAGE = 'not in the plan, and of the type whose labels change: ' || found,\n"
