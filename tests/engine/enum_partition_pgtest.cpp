@@ -236,6 +236,21 @@ TEST_F(EnumPartition, ItComesBackWithThePartitionsThatThereAre) {
   for (const char* partition : {"high_0", "\"Next\"", "split_0"}) expect_part_of_all(partition);
 }
 
+TEST_F(EnumPartition, TakenBackToAStageItRunsAgainWithOnesThatCame) {
+  if (session().server_version() >= 180000) GTEST_SKIP() << "see TakenBackToAStageItRunsAgain";
+  const auto spec = enum_job(kWorkers);
+  ASSERT_EQ(run(spec).outcome, RunOutcome::kDone);
+  sql("DROP TABLE low; CREATE TABLE second PARTITION OF events FOR VALUES FROM (20) TO (30);"
+      "INSERT INTO events SELECT i, 20, 'worker' FROM generate_series(7001, 7100) AS i");
+  EXPECT_EQ(roll_back(spec, planner::Stage::kIndex).outcome, engine::RollbackOutcome::kDone);
+  EXPECT_EQ(value("SELECT count(*) FROM second WHERE role = 'user'"), "100");
+  expect_part_of_all("second");
+  sql("CREATE TABLE third PARTITION OF events FOR VALUES FROM (30) TO (40)");
+  ASSERT_EQ(run(spec).outcome, RunOutcome::kDone);
+  expect_done();
+  for (const char* partition : {"high_0", "second", "third"}) expect_part_of_all(partition);
+}
+
 TEST_F(EnumPartition, OneThatLeavesKeepsTheOldLabelsAndHoldsTheCutover) {
   const auto spec = enum_job(kWorkers);
   ASSERT_EQ(run_until(spec, planner::Stage::kIndex).outcome, RunOutcome::kDone);
