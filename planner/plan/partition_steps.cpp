@@ -55,10 +55,7 @@ std::vector<Step>::iterator place_of(Plan& plan, const Step& step,
 
 void on_partition(Step& step, const sql::QualifiedName& partition) {
   step.partition = partition.quoted();
-  std::string gone = fmt::format(
-      "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = to_regclass({}) "
-      "AND relispartition)",
-      quote_literal(step.partition));
+  std::string gone = probe::no(probe::is_partition(partition));
   step.probe =
       step.probe.empty() ? std::move(gone) : probe::either(std::move(gone), std::move(step.probe));
 }

@@ -217,6 +217,12 @@ std::string relation_exists(const sql::QualifiedName& name) {
   return fmt::format("SELECT {} IS NOT NULL", regclass(name));
 }
 
+std::string is_partition(const sql::QualifiedName& table) {
+  return fmt::format(
+      "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = {} AND relispartition)",
+      regclass(table));
+}
+
 std::string type_exists(const sql::QualifiedName& name) {
   return fmt::format("SELECT to_regtype({}) IS NOT NULL", quote_literal(name.quoted()));
 }
@@ -255,4 +261,10 @@ std::string either(std::string one, std::string other) {
 }
 
 }  // namespace probe
+
+std::string only_if(std::string_view probe, const std::vector<std::string>& statements) {
+  return "DO " + quote_literal(fmt::format("BEGIN IF ({}) THEN\n  {};\nEND IF; END", probe,
+                                           join(statements, ";\n  ")));
+}
+
 }  // namespace pgbackfill::planner

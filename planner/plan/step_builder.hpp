@@ -106,6 +106,7 @@ std::string trigger_exists(const sql::QualifiedName& table, std::string_view nam
 /// The trigger fires on UPDATE (too).
 std::string trigger_on_update(const sql::QualifiedName& table, std::string_view name);
 std::string relation_exists(const sql::QualifiedName& name);
+std::string is_partition(const sql::QualifiedName& table);
 std::string type_exists(const sql::QualifiedName& name);
 /// true: exists and usable; false: exists and left invalid by an interrupted build.
 std::string index_is(const sql::QualifiedName& index, bool usable);
@@ -118,6 +119,9 @@ std::string no(std::string probe);
 std::string both(std::string one, std::string other);
 std::string either(std::string one, std::string other);
 }  // namespace probe
+
+/// One statement that carries out several if the probe, asked by then, says so.
+std::string only_if(std::string_view probe, const std::vector<std::string>& statements);
 
 /// What the NOT NULL steps need to know of a column.
 struct NotNullRequest {

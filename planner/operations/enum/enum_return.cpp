@@ -36,8 +36,8 @@ Step follow(const PlanContext& context, const EnumWork& back, const EnumTable& c
 }
 
 Step fill(const PlanContext& context, const EnumWork& back, const EnumTable& columns,
-          const EnumColumnWork& column, const sql::Table& leaf) {
-  const std::string shown = leaf.name.display(context.spec.schema);
+          const EnumColumnWork& column, const sql::Table& table) {
+  const std::string shown = table.name.display(context.spec.schema);
   const std::string old = quote_identifier(column.shadow);
   const std::string value = remap_expression(back, column, "t");
   const std::string differs =
@@ -46,12 +46,12 @@ Step fill(const PlanContext& context, const EnumWork& back, const EnumTable& col
       make_step(Stage::kFinish, columns.label, "return-values", shown + ":" + column.shadow);
   step.title = fmt::format("fill {} from {}", column.shadow, column.column->name);
   step.table = shown;
-  if (leaf.is_partition) on_partition(step, leaf.name);
+  if (table.is_partition) on_partition(step, table.name);
   step.kind = StepKind::kFill;
-  step.sql = {fmt::format("SELECT t.ctid FROM {} AS t WHERE {} LIMIT {}", leaf.name.quoted(),
+  step.sql = {fmt::format("SELECT t.ctid FROM {} AS t WHERE {} LIMIT {}", table.name.quoted(),
                           differs, kMaxFoundRows),
               fmt::format("UPDATE {} AS t SET {} = {} WHERE t.ctid = ANY ($1::tid[]) AND {}",
-                          leaf.name.quoted(), old, value, differs)};
+                          table.name.quoted(), old, value, differs)};
   return step;
 }
 

@@ -32,6 +32,21 @@ std::string keep_writers_out(const std::vector<EnumTable>& tables) {
   return fmt::format("LOCK TABLE {} IN EXCLUSIVE MODE", join(names, ", "));
 }
 
+/// Ends the transaction with the names of all that depends (d, a row of pg_depend) as `from` says.
+std::string refuse_dependents(std::string_view from, std::string_view message,
+                              std::string_view hint) {
+  return "DO " +
+         quote_literal(fmt::format("DECLARE found text; BEGIN\n"
+                                   "SELECT string_agg(DISTINCT pg_describe_object(d.classid, "
+                                   "d.objid, d.objsubid), ', ')\n"
+                                   "  INTO found FROM {};\n"
+                                   "IF found IS NOT NULL THEN RAISE EXCEPTION USING\n"
+                                   "  MESSAGE = '{}: ' || found,\n"
+                                   "  HINT = '{}'; END IF;\n"
+                                   "END",
+                                   from, message, hint));
+}
+
 /// Fails the swap when something made after the plan still hangs on the old columns: it would go
 /// on reading values that no longer change.
 std::string nothing_left_behind(const EnumWork& work) {
@@ -42,21 +57,19 @@ std::string nothing_left_behind(const EnumWork& work) {
     columns.push_back(fmt::format("({}::regclass, {})", quote_literal(column.table->name.quoted()),
                                   quote_literal(column.old_name)));
   }
-  const std::string body = fmt::format(
-      "DECLARE found text; BEGIN\n"
-      "SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid), ', ')\n"
-      "  INTO found FROM (VALUES {}) AS old (relation, name)\n"
-      "  JOIN pg_attribute AS a ON a.attrelid = old.relation AND a.attname = old.name\n"
-      "  JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid\n"
-      "    AND d.refobjsubid = a.attnum AND d.deptype = 'n'\n"
-      "  LEFT JOIN pg_class AS c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid\n"
-      "  WHERE c.relkind IS DISTINCT FROM 'i' {};\n"
-      "IF found IS NOT NULL THEN RAISE EXCEPTION USING\n"
-      "  MESSAGE = 'made after the plan, and reads the old values: ' || found,\n"
-      "  HINT = 'Drop it, {} again, and create it again afterwards.'; END IF;\n"
-      "END",
-      join(columns, ", "), stays, work.back ? "roll back" : "run");
-  return "DO " + quote_literal(body);
+  return refuse_dependents(
+      fmt::format(
+          "(VALUES {}) AS old (relation, name)\n"
+          "  JOIN pg_attribute AS a ON a.attrelid = old.relation AND a.attname = old.name\n"
+          "  JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = "
+          "a.attrelid\n"
+          "    AND d.refobjsubid = a.attnum AND d.deptype = 'n'\n"
+          "  LEFT JOIN pg_class AS c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid\n"
+          "  WHERE c.relkind IS DISTINCT FROM 'i' {}",
+          join(columns, ", "), stays),
+      "made after the plan, and reads the old values",
+      fmt::format("Drop it, {} again, and create it again afterwards.",
+                  work.back ? "roll back" : "run"));
 }
 
 /// The same for columns that came after the plan, or whose table has left the one that it was a
@@ -65,21 +78,16 @@ std::string nothing_left_behind(const EnumWork& work) {
 std::string no_column_left_behind(const EnumWork& work) {
   std::vector<std::string> names;
   for (const EnumColumnWork& column : work.columns) names.push_back(column.old_name);
-  const std::string body = fmt::format(
-      "DECLARE found text; BEGIN\n"
-      "SELECT string_agg(pg_describe_object(d.classid, d.objid, d.objsubid), ', ')\n"
-      "  INTO found FROM pg_type AS t\n"
-      "  JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass\n"
-      "    AND d.refobjid IN (t.oid, t.typarray) AND d.classid = 'pg_class'::regclass\n"
-      "  JOIN pg_attribute AS a ON a.attrelid = d.objid AND a.attnum = d.objsubid\n"
-      "  JOIN pg_class AS c ON c.oid = d.objid AND c.relpersistence <> 't'\n"
-      "  WHERE t.oid = {}::regtype AND a.attname NOT IN ({});\n"
-      "IF found IS NOT NULL THEN RAISE EXCEPTION USING\n"
-      "  MESSAGE = 'not in the plan, and of the type whose labels change: ' || found,\n"
-      "  HINT = 'Drop it, or make it text; run again, and give it the type afterwards.'; END IF;\n"
-      "END",
-      quote_literal(work.old_type.quoted()), literal_list(names));
-  return "DO " + quote_literal(body);
+  return refuse_dependents(
+      fmt::format("pg_type AS t\n"
+                  "  JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass\n"
+                  "    AND d.refobjid IN (t.oid, t.typarray) AND d.classid = 'pg_class'::regclass\n"
+                  "  JOIN pg_attribute AS a ON a.attrelid = d.objid AND a.attnum = d.objsubid\n"
+                  "  JOIN pg_class AS c ON c.oid = d.objid AND c.relpersistence <> 't'\n"
+                  "  WHERE t.oid = {}::regtype AND a.attname NOT IN ({})",
+                  quote_literal(work.old_type.quoted()), literal_list(names)),
+      "not in the plan, and of the type whose labels change",
+      "Drop it, or make it text; run again, and give it the type afterwards.");
 }
 
 void add_refresh(PlanContext& context, const CarriedObject& view) {
@@ -113,11 +121,11 @@ void analyze_whole(PlanContext& context, const std::vector<EnumTable>& tables) {
 
 /// Each in its turn, whichever of them the swap has left empty.
 std::string refill(const CarriedObject& view) {
-  return "DO " +
-         quote_literal(fmt::format("BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = "
-                                   "to_regclass({}) AND NOT relispopulated) THEN REFRESH "
-                                   "MATERIALIZED VIEW {}; END IF; END",
-                                   quote_literal(view.name), view.name));
+  return only_if(
+      fmt::format("SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = to_regclass({}) AND "
+                  "NOT relispopulated)",
+                  quote_literal(view.name)),
+      {"REFRESH MATERIALIZED VIEW " + view.name});
 }
 
 /// The swap's inverse leaves them empty too, and what follows it is what was done before the swap.

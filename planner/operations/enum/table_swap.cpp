@@ -115,11 +115,7 @@ class TableSwap {
     std::vector<std::string> others = std::exchange(statements_, {});
     make();
     if (!statements_.empty()) {
-      others.push_back(
-          "DO " + quote_literal(fmt::format(
-                      "BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = to_regclass({})"
-                      " AND relispartition) THEN\n  {};\nEND IF; END",
-                      quote_literal(part.table.quoted()), join(statements_, ";\n  "))));
+      others.push_back(only_if(probe::is_partition(part.table), statements_));
     }
     statements_ = std::move(others);
   }
@@ -302,9 +298,7 @@ class TableSwap {
     const std::string rename = rename_column(name, column.shadow, column.column->name);
     if (!work_.back) return add(rename);
     // The former index itself may stand yet, whose columns never had another name.
-    add("DO " +
-        quote_literal(fmt::format("BEGIN IF {} THEN {}; END IF; END",
-                                  "(" + probe::column_exists(name, column.shadow) + ")", rename)));
+    add(only_if(probe::column_exists(name, column.shadow), {rename}));
   }
 
   void decorate_index(const EnumIndex& index) {
