@@ -1,6 +1,6 @@
 #include <benchmark/benchmark.h>
-#include <concurrentqueue/blockingconcurrentqueue.h>
 
+#include <blockingconcurrentqueue.h>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>

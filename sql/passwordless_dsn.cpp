@@ -9,7 +9,7 @@ namespace {
 
 using Options = std::unique_ptr<PQconninfoOption, Releaser<&PQconninfoFree>>;
 
-std::string quoted(std::string_view value) {
+std::string dsn_value(std::string_view value) {
   std::string text = "'";
   for (const char c : value) {
     if (c == '\'' || c == '\\') text += '\\';
@@ -43,7 +43,7 @@ PasswordlessDsn passwordless_dsn(const Connection& connection) {
   PasswordlessDsn result;
   result.database = PQdb(connection.native());
   for (const auto& [keyword, value] : values) {
-    result.dsn += (result.dsn.empty() ? "" : " ") + keyword + "=" + quoted(value);
+    result.dsn += (result.dsn.empty() ? "" : " ") + keyword + "=" + dsn_value(value);
   }
   const char* password = PQpass(connection.native());
   result.password = password == nullptr ? "" : password;

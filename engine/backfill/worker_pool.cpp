@@ -12,11 +12,11 @@
 #include "planner/run_settings.hpp"
 
 #include <boost/thread/thread.hpp>
-#include <concurrentqueue/blockingconcurrentqueue.h>
-#include <concurrentqueue/concurrentqueue.h>
+#include <concurrentqueue.h>
 #include <fmt/format.h>
 
 #include <atomic>
+#include <blockingconcurrentqueue.h>
 #include <optional>
 #include <utility>
 #include <vector>

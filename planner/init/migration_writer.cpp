@@ -9,7 +9,7 @@ namespace pgbackfill::planner {
 namespace {
 
 /// A TOML basic string.
-std::string quoted(std::string_view text) {
+std::string toml_string(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -30,7 +30,7 @@ std::string key_of(std::string_view text) {
   const bool bare = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '_' || c == '-';
   });
-  return bare ? std::string(text) : quoted(text);
+  return bare ? std::string(text) : toml_string(text);
 }
 
 /// For the inside of a comment: one line whatever it holds.
@@ -42,7 +42,7 @@ std::string one_line(std::string text) {
 
 std::string list_of(const std::vector<std::string>& values) {
   std::string list;
-  for (const std::string& value : values) list += (list.empty() ? "" : ", ") + quoted(value);
+  for (const std::string& value : values) list += (list.empty() ? "" : ", ") + toml_string(value);
   return "[" + list + "]";
 }
 
@@ -76,7 +76,7 @@ class Writer {
   }
 
   std::string written(const sql::QualifiedName& name) const {
-    return quoted(name.display(proposal_.schema));
+    return toml_string(name.display(proposal_.schema));
   }
 
   void head() {
@@ -86,7 +86,7 @@ class Writer {
     line("version = 1");
     line("");
     line("[database]");
-    line("schema = {}", quoted(proposal_.schema));
+    line("schema = {}", toml_string(proposal_.schema));
     line("");
     line("[run]");
     line("online = true");
@@ -107,7 +107,7 @@ class Writer {
     const std::string_view mark = whole ? "" : "# ";
     std::string row;
     for (const auto& [name, value] : proposal_.default_row) {
-      row += fmt::format("{}{} = {}", row.empty() ? "" : ", ", key_of(name), quoted(value));
+      row += fmt::format("{}{} = {}", row.empty() ? "" : ", ", key_of(name), toml_string(value));
     }
     line("{}[[ensure]]", mark);
     line("{}table = {}", mark, written(proposal_.organizations->name));
@@ -118,14 +118,14 @@ class Writer {
 
   void tenant() {
     line("[tenant]");
-    line("column = {}", quoted(proposal_.column));
-    line("type = {}", quoted(proposal_.key->type));
+    line("column = {}", toml_string(proposal_.column));
+    line("type = {}", toml_string(proposal_.key->type));
     const std::string references =
         fmt::format("{}({})", proposal_.organizations->name.display(proposal_.schema),
                     reference_part(proposal_.key->name));
-    line("references = {}", quoted(references));
+    line("references = {}", toml_string(references));
     line("value = {{ constant = {} }}   # of tables without one of their own",
-         quoted(proposal_.default_id));
+         toml_string(proposal_.default_id));
     line("foreign_key = \"fk_{{table}}_{{column}}_{{references}}\"");
     line("index = \"ix_{{table}}_{{column}}\"");
     line("");
@@ -144,8 +144,8 @@ class Writer {
   }
 
   static std::string parent_value(const ParentChoice& choice, const std::string& schema) {
-    return fmt::format("{{ parent = {}, via = {} }}", quoted(choice.parent->name.display(schema)),
-                       quoted(choice.via));
+    return fmt::format("{{ parent = {}, via = {} }}",
+                       toml_string(choice.parent->name.display(schema)), toml_string(choice.via));
   }
 
   void one_table(const ProposedTable& proposed) {
@@ -168,7 +168,7 @@ class Writer {
         proposed.own_reference.empty()
             ? ""
             : fmt::format("value = {{ sql = {} }}",
-                          quoted(sql::quote_identifier(proposed.own_reference)));
+                          toml_string(sql::quote_identifier(proposed.own_reference)));
     // Writing its rows would fire them, which is for the file's reader to decide.
     const bool triggers = !proposed.table->triggers.empty();
     if (!reference.empty() && (triggers || !proposed.own_certain)) {
@@ -211,7 +211,7 @@ class Writer {
       std::string name = "ix_" + table.name.name;
       for (const std::string& column : columns) name += "_" + column;
       line("# indexes = [ {{ name = {}, columns = {} }} ]   # beside {}",
-           one_line(quoted(sql::fit_identifier(name))), one_line(list_of(columns)),
+           one_line(toml_string(sql::fit_identifier(name))), one_line(list_of(columns)),
            one_line(index.name));
     }
   }
