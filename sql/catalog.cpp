@@ -24,6 +24,7 @@ class CatalogReader {
     const Transaction snapshot(connection_, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     read_server();
     read_tables();
+    if (catalog_.citus) read_citus();
     read_columns();
     read_indexes();
     read_constraints();
@@ -45,6 +46,7 @@ class CatalogReader {
 
   void read_server();
   void read_tables();
+  void read_citus();
   void read_columns();
   void read_indexes();
   void read_constraints();
@@ -70,6 +72,7 @@ void CatalogReader::read_server() {
   catalog_.may_create_schema = rows.boolean(0, 4);
   catalog_.may_create_temp = rows.boolean(0, 5);
   catalog_.shared_buffers = rows.integer(0, 6);
+  catalog_.citus = rows.boolean(0, 7);
 }
 
 void CatalogReader::read_tables() {
@@ -94,6 +97,13 @@ void CatalogReader::read_tables() {
     by_oid_.emplace(rows.integer(row, 0), catalog_.tables.size());
     catalog_.places.emplace(table.name, catalog_.tables.size());
     catalog_.tables.push_back(std::move(table));
+  }
+}
+
+void CatalogReader::read_citus() {
+  const Result rows = run("catalog_citus");
+  for (int row = 0; row < rows.rows(); ++row) {
+    if (Table* table = table_at(rows, row)) table->citus = char_at(rows, row, 1);
   }
 }
 

@@ -79,6 +79,7 @@ struct Table {
   double reltuples = -1;              ///< planner's estimate, -1 when never analyzed
   std::int64_t blocks = 0;            ///< pg_relation_size / block size, main fork
   int fillfactor = 100;               ///< storage parameter of the heap
+  char citus = ' ';  ///< kept by Citus: d distributed, r reference, l local; ' ': it is not
   std::vector<QualifiedName> leaves;  ///< of a partitioned table: its leaf partitions
   std::vector<Column> columns;        ///< live columns by attnum
   std::vector<Index> indexes;
@@ -144,6 +145,7 @@ struct Catalog {
   bool may_create_schema = false;
   bool may_create_temp = false;
   std::int64_t shared_buffers = 0;  ///< in blocks
+  bool citus = false;               ///< the extension is installed
   std::vector<Table> tables;
   std::vector<EnumType> enums;
   /// Where in `tables` a name is, as it was read; others are searched for.

@@ -29,6 +29,18 @@ void check_session(PreflightContext& context) {
   }
 }
 
+/// A table of Citus has its rows in shards, which take no triggers for live writers (but by hand,
+/// on each worker) and no reading by block.
+void refuse_citus(PreflightContext& context, const sql::Table& table, const std::string& label) {
+  const char* kind = table.citus == 'd'   ? "distributed by Citus"
+                     : table.citus == 'r' ? "a reference table of Citus"
+                                          : "a local table that Citus manages";
+  context.refuse(label, fmt::format("it is {}, which is not supported", kind),
+                 fmt::format("make it a plain table for the job, SELECT undistribute_table({}, "
+                             "cascade_via_foreign_keys => true), and distribute it after finish",
+                             sql::quote_literal(table.name.quoted())));
+}
+
 /// True when the table is of a kind whose rows can be changed here.
 bool check_kind(PreflightContext& context, const sql::Table& table, const std::string& label) {
   if (table.kind != 'r' && table.kind != 'p') {
@@ -40,6 +52,7 @@ bool check_kind(PreflightContext& context, const sql::Table& table, const std::s
     context.refuse(label, "it is a temporary table", "leave it out");
     return false;
   }
+  if (table.citus != ' ') refuse_citus(context, table, label);
   if (table.inheritance_parent || table.inheritance_child) {
     context.refuse(label,
                    fmt::format("it is {} of plain table inheritance, which is not supported",

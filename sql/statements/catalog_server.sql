@@ -6,4 +6,5 @@ SELECT current_database(),
        has_database_privilege(current_database(), 'CREATE'),
        has_database_privilege(current_database(), 'TEMPORARY'),
        pg_size_bytes(current_setting('shared_buffers'))
-         / current_setting('block_size')::bigint
+         / current_setting('block_size')::bigint,
+       to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL

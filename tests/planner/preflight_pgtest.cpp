@@ -236,6 +236,22 @@ TEST_F(PreflightTest, RefusesForeignPartitions) {
   expect_refusal(findings(job_for("p")), "far_p", "a foreign table");
 }
 
+// Citus itself cannot be had here: its catalog as its documentation (13) has it.
+TEST_F(PreflightTest, RefusesTablesOfCitus) {
+  sql("CREATE TABLE apart (id int PRIMARY KEY); CREATE TABLE copied (id int PRIMARY KEY);"
+      "CREATE TABLE managed (id int PRIMARY KEY); CREATE TABLE plain (id int PRIMARY KEY);"
+      "SET allow_system_table_mods = on;"
+      "CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod \"char\","
+      " partkey text, colocationid integer, repmodel \"char\", autoconverted boolean);"
+      "RESET allow_system_table_mods;"
+      "INSERT INTO pg_dist_partition VALUES ('apart', 'h', '{VAR}', 1, 's', false),"
+      " ('copied', 'n', NULL, 2, 't', false), ('managed', 'n', NULL, 0, 's', true)");
+  expect_refusal(findings(job_for("apart")), "apart", "distributed by Citus");
+  expect_refusal(findings(job_for("copied")), "copied", "a reference table of Citus");
+  expect_refusal(findings(job_for("managed")), "managed", "a local table that Citus manages");
+  EXPECT_THAT(findings(job_for("plain")), IsEmpty());
+}
+
 TEST_F(PreflightTest, RefusesNamesThatAreTaken) {
   sql("CREATE TABLE t (id int PRIMARY KEY, at date); CREATE TABLE u (id int);"
       "CREATE INDEX ix_t_org_id ON t (at)");
