@@ -181,7 +181,7 @@ double Throttle::share() const {
   const MutexLock lock(mutex_);
   const std::chrono::duration<double> batch = control_->settings().batch_time;
   const double seen = look_after_ < kThrottleLook ? look_after_ / batch : 1;
-  return batch_share(state_) * std::min(1.0, seen);
+  return batch_share(control_->settings().duty_cycle, state_) * std::min(1.0, seen);
 }
 
 bool Throttle::must_wait() const {

@@ -20,6 +20,8 @@ constexpr int kUnseenLooks = 3;
 constexpr double kBlockedPressure = 0.5;
 constexpr double kVacuumPressure = 0.1;
 constexpr double kMostPauses = 4;
+/// Under a low duty cycle; below it a batch would be mostly its fixed cost.
+constexpr double kLeastBatch = 0.1;
 /// Seconds of max_wal_rate that a quiet server may catch up on, and that a busy one owes at most.
 constexpr double kWalCredit = 0.5;
 constexpr double kWalDebt = 10;
@@ -218,8 +220,9 @@ int writers_at_once(int workers, double duty_cycle) {
   return static_cast<int>(std::ceil(workers * duty_cycle));
 }
 
-double batch_share(const ThrottleState& state) {
-  return state.level == Level::kNone ? 1 : 1 - 0.75 * std::min(1.0, state.pressure);
+double batch_share(double duty_cycle, const ThrottleState& state) {
+  const double cycle = std::clamp(duty_cycle, kLeastBatch, 1.0);
+  return state.level == Level::kNone ? cycle : cycle * (1 - 0.75 * std::min(1.0, state.pressure));
 }
 
 }  // namespace pgbackfill::engine

@@ -102,7 +102,9 @@ std::string without_figures(std::string reason);
 /// How many of `workers` write on average under a duty cycle, rounded up.
 int writers_at_once(int workers, double duty_cycle);
 
-/// Share of its usual rows that a batch should hold: 1 down to a quarter at the limit.
-double batch_share(const ThrottleState& state);
+/// Share of its usual rows that a batch should hold: the duty cycle (a tenth at least: an
+/// application waits for rows of a batch for as long as it takes, so that pauses alone would spare
+/// the mean and not the tail), down to a quarter of that at a limit.
+double batch_share(double duty_cycle, const ThrottleState& state);
 
 }  // namespace pgbackfill::engine

@@ -242,9 +242,15 @@ TEST(ThrottlePause, PressureSlowsByWhicheverIsMore) {
 }
 
 TEST(ThrottleShare, FallsToAQuarterAtTheLimit) {
-  EXPECT_EQ(batch_share({}), 1);
-  EXPECT_EQ(batch_share({Level::kSoft, 0, "x"}), 1);
-  EXPECT_EQ(batch_share({Level::kSoft, 1, "x"}), 0.25);
+  EXPECT_EQ(batch_share(1, {}), 1);
+  EXPECT_EQ(batch_share(1, {Level::kSoft, 0, "x"}), 1);
+  EXPECT_EQ(batch_share(1, {Level::kSoft, 1, "x"}), 0.25);
+}
+
+TEST(ThrottleShare, IsShortUnderADutyCycle) {
+  EXPECT_EQ(batch_share(0.5, {}), 0.5);
+  EXPECT_EQ(batch_share(0.5, {Level::kSoft, 1, "x"}), 0.125);
+  EXPECT_EQ(batch_share(0.001, {}), 0.1);
 }
 
 }  // namespace
