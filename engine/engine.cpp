@@ -32,7 +32,7 @@ std::optional<OpenJob> open_patiently(const planner::JobSpec& spec, sql::Connect
   std::string backup;
   for (int reconnects = 0;; ++reconnects) {
     try {
-      check_session(connection, log);
+      check_session(connection, options.run, log);
       seat.take(connection);
       auto job = open_job(spec, connection, backup, stop, log);
       if (job) {

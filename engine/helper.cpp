@@ -49,7 +49,7 @@ class Helper {
   /// Finds the job, and says whether there is one to help: else it is to be coordinated.
   bool join() {
     return patiently([this] {
-      check_session(connection_, log_);
+      check_session(connection_, options_.run, log_);
       job_ = open_started_job(spec_, connection_, log_);
       ProcessLedger processes(connection_, job_.job_id);
       if (!processes.outlook().coordinated) {

@@ -5,6 +5,7 @@
 #include "engine/sync_point.hpp"
 #include "planner/file/migration_file.hpp"
 #include "planner/plan/outlook.hpp"
+#include "planner/preflight/parameters.hpp"
 #include "planner/preflight/user_triggers.hpp"
 #include "sql/catalog.hpp"
 
@@ -94,9 +95,11 @@ void back_up(const planner::JobSpec& spec, sql::Connection& connection, std::str
 
 }  // namespace
 
-void check_session(sql::Connection& connection, const LogSink& log) {
+void check_session(sql::Connection& connection, const planner::RunOptions& run,
+                   const LogSink& log) {
   refuse_if_needed(planner::check_server(connection.server_version()), log);
   refuse_read_only(connection);
+  refuse_if_needed(planner::check_wal_compression(run.wal_compression, connection), log);
 }
 
 std::optional<OpenJob> open_job(const planner::JobSpec& spec, sql::Connection& connection,

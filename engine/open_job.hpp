@@ -23,8 +23,9 @@ struct OpenJob {
 /// A stop was asked for before the job was open.
 struct StoppedEarly {};
 
-/// Throws Refused where the server, or the role's settings, let nothing be written.
-void check_session(sql::Connection& connection, const LogSink& log);
+/// Throws Refused where the server, or the role's settings, let nothing be written, or not as
+/// [run] asks for.
+void check_session(sql::Connection& connection, const planner::RunOptions& run, const LogSink& log);
 
 /// The unfinished job of the ledger, else a new one; nothing when the job had been finished before.
 /// Throws as run_job does, and StoppedEarly.

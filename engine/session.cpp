@@ -61,6 +61,10 @@ sql::ConnectOptions session_options(const EngineOptions& options, std::string_vi
       session.execute(sql::statement("maintenance_memory"), {std::to_string(ddl_workers)});
     };
   }
+  const bool writes = role == SessionRole::kDdl || role == SessionRole::kWriter;
+  if (writes && !options.run.wal_compression.empty()) {
+    connect.settings.emplace_back("wal_compression", options.run.wal_compression);
+  }
   if (role == SessionRole::kCoordinator) {
     // To start parallel workers for the sweep's count takes longer than to count.
     connect.settings.emplace_back("min_parallel_table_scan_size", "1GB");

@@ -157,6 +157,7 @@ struct RunOptions {
   std::int64_t max_slot_wal = 0;  ///< bytes that a replication slot may retain; 0: not limited
   std::string throttle_query;     ///< one number or boolean; > 0 or true pauses; empty: none
   double duty_cycle = 1.0;        ///< share of time that a writer writes, above 0 to 1
+  std::string wal_compression;    ///< as the server's parameter; empty: as the server has it
   /// Rows that the server may refuse to change (a CHECK, a trigger) and that are set aside, before
   /// the job stops.
   std::int64_t max_quarantined = 0;

@@ -185,6 +185,11 @@ std::vector<RunSetting> all_settings() {
                           "WAL that a replication slot may retain before the writers pause"));
   settings.push_back(throttle_query());
   settings.push_back(duty_cycle());
+  settings.push_back(choice<std::string>(
+      "wal_compression", &RunOptions::wal_compression,
+      {{"off", "off"}, {"on", "on"}, {"pglz", "pglz"}, {"lz4", "lz4"}, {"zstd", "zstd"}},
+      "how the server compresses the full pages in the WAL of what is written; unless told, as it "
+      "is set to"));
   settings.push_back(integer("max_quarantined", &RunOptions::max_quarantined, 0, kMostQuarantined,
                              "rows that the server refuses to change and that may be set aside "
                              "before the job stops"));

@@ -176,6 +176,8 @@ class Rollback {
         stop_(stop),
         log_(log) {
     seated_.seat = seat_;
+    // Nothing that only makes a run cheaper, and needs a privilege, keeps a job from going back.
+    seated_.run.wal_compression.clear();
   }
 
   RollbackReport run() {

@@ -3,6 +3,7 @@
 #include "planner/operations/operation.hpp"
 #include "planner/preflight/catalog_check.hpp"
 #include "planner/preflight/needs.hpp"
+#include "planner/preflight/parameters.hpp"
 #include "planner/preflight/preflight_context.hpp"
 #include "planner/sql_type.hpp"
 #include "sql/statements.hpp"
@@ -26,6 +27,10 @@ void check_session(PreflightContext& context) {
   if (catalog.pooled) {
     context.refuse(database, "a transaction pooler stands between pgbackfill and the server",
                    "connect to the server directly, or through a session pool");
+  }
+  for (Finding& finding :
+       check_wal_compression(context.spec.run.wal_compression, context.connection)) {
+    context.findings.push_back(std::move(finding));
   }
 }
 

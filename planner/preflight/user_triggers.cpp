@@ -1,6 +1,7 @@
 #include "planner/preflight/user_triggers.hpp"
 
 #include "planner/preflight/needs.hpp"
+#include "planner/preflight/parameters.hpp"
 #include "planner/preflight/preflight_context.hpp"
 #include "planner/scope.hpp"
 #include "sql/statements.hpp"
@@ -16,8 +17,7 @@
 namespace pgbackfill::planner {
 namespace {
 
-/// Where session_replication_role can be granted to a role.
-constexpr int kGrantsParameters = 150000;
+constexpr std::string_view kParameter = "session_replication_role";
 
 struct Trigger {
   std::string table;
@@ -132,25 +132,24 @@ class TriggerCheck {
 
   void refuse(const std::vector<Trigger>& triggers) {
     std::string skip = "leaves them out for the rows that pgbackfill writes";
-    if (!may_skip()) skip += fmt::format(" (role {} may not set it: {})", role_, remedy());
+    if (!may_skip()) {
+      skip += fmt::format(" (role {} may not set it: {})", role_, remedy_for_set(connection_));
+    }
     add(true, fmt::format("they would run for every row that the job writes: {}", listed(triggers)),
         fmt::format("choose in [run] or by --user-triggers: \"fire\" runs them, so that {}; "
                     "\"skip\" {}, by session_replication_role = replica; or keep \"refuse\" and "
                     "drop or disable them for as long as the job runs",
                     consequence(triggers), skip));
-    if (!may_skip() && connection_.server_version() >= kGrantsParameters) {
-      findings_.back().statements = {grant()};
-    }
+    const std::string grant = grant_to_set(connection_, kParameter, role_);
+    if (!may_skip() && !grant.empty()) findings_.back().statements = {grant};
   }
 
   void check_skip(const std::vector<Trigger>& fire_all_the_same,
                   const std::vector<Trigger>& skipped) {
     if (tables_.empty()) return;
     if (!may_skip()) {
-      add(true, fmt::format("role {} may not skip them (session_replication_role)", role_),
-          fmt::format("{}, or choose user_triggers = \"fire\"", remedy()));
-      if (connection_.server_version() >= kGrantsParameters)
-        findings_.back().statements = {grant()};
+      findings_.push_back(not_allowed_to_set(connection_, "user triggers", kParameter, role_,
+                                             "choose user_triggers = \"fire\""));
       return;
     }
     if (!fire_all_the_same.empty()) {
@@ -189,28 +188,9 @@ class TriggerCheck {
         "drop them until the job is done (it adds its own foreign key), or choose \"fire\"");
   }
 
-  /// Asked of the server: a provider may let roles do it that are no superusers.
   bool may_skip() {
-    if (may_skip_) return *may_skip_;
-    try {
-      const sql::Transaction trial(connection_, "BEGIN READ ONLY");
-      connection_.execute(kSkipTriggers);
-      may_skip_ = true;
-    } catch (const sql::Error& error) {
-      if (error.sqlstate() != "42501") throw;
-      may_skip_ = false;
-    }
+    if (!may_skip_) may_skip_ = may_set(connection_, kSkipTriggers);
     return *may_skip_;
-  }
-
-  std::string grant() const {
-    return fmt::format("GRANT SET ON PARAMETER session_replication_role TO {};",
-                       sql::quote_identifier(role_));
-  }
-  std::string remedy() const {
-    return connection_.server_version() >= kGrantsParameters
-               ? "a superuser runs the statement below"
-               : "before PostgreSQL 15 only a superuser may";
   }
 
   const std::vector<WrittenTable>& tables_;

@@ -193,6 +193,20 @@ TEST_F(Throttled, NoMoreWritersWriteAtOnceThanOnAverage) {
   expect_finished();
 }
 
+TEST_F(Throttled, RowsAreWrittenWithTheWalCompressionAskedFor) {
+  create_tables();
+  sql("CREATE FUNCTION compressed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+      "IF current_setting('wal_compression') = 'off' THEN RAISE 'not compressed'; END IF; "
+      "RETURN NEW; END $$;"
+      "CREATE TRIGGER compressed BEFORE UPDATE ON bookings "
+      "FOR EACH ROW EXECUTE FUNCTION compressed()");
+  auto small = spec();
+  small.run.user_triggers = planner::UserTriggers::kFire;
+  small.run.wal_compression = "on";
+  begin(small);
+  expect_finished();
+}
+
 TEST_F(Throttled, WalOverItsRatePausesAndLetsGoOn) {
   create_tables();
   auto slow = spec();

@@ -250,7 +250,8 @@ TEST_F(UserTriggers, ARoleThatMayNotSkipThemIsTold) {
   auto found = findings(spec(Choice::kSkip), "user_triggers_owner");
   ASSERT_EQ(found.size(), 1U);
   EXPECT_TRUE(found[0].refuses);
-  EXPECT_THAT(found[0].message, HasSubstr("role user_triggers_owner may not skip them"));
+  EXPECT_THAT(found[0].message,
+              HasSubstr("role user_triggers_owner may not set session_replication_role"));
   found = findings(spec(Choice::kRefuse), "user_triggers_owner");
   ASSERT_EQ(found.size(), 1U);
   EXPECT_THAT(found[0].advice, HasSubstr("role user_triggers_owner may not set it"));

@@ -1,6 +1,7 @@
 #include "planner/operations/convert/convert_spec.hpp"
 #include "planner/operations/ensure/ensure_spec.hpp"
 #include "planner/operations/enum/enum_spec.hpp"
+#include "planner/preflight/parameters.hpp"
 #include "planner/preflight/preflight.hpp"
 #include "tests/planner/plan_fixture.hpp"
 
@@ -197,6 +198,22 @@ TEST_F(PreflightRoleTest, NeedsToRunTheThrottlesQuery) {
   expect_refusal(findings_of("preflight_owner", spec), "throttle_query", "read-only transaction");
   spec.run.throttle_query = "SELECT count(*) FROM mine";
   EXPECT_THAT(findings_of("preflight_owner", spec), IsEmpty());
+}
+
+TEST_F(PreflightRoleTest, NeedsToBeAllowedWalCompression) {
+  auto spec = job_for("mine");
+  spec.run.wal_compression = "on";
+  const auto found = findings_of("preflight_owner", spec);
+  expect_refusal(found, "wal_compression", "role preflight_owner may not set wal_compression");
+  if (session().server_version() < 150000) return;
+  sql(found.at(0).statements.at(0));
+  EXPECT_THAT(findings_of("preflight_owner", spec), IsEmpty());
+}
+
+TEST_F(PreflightTest, AsksTheServerForMethodsOfWalCompression) {
+  EXPECT_THAT(check_wal_compression("on", session()), IsEmpty());
+  const auto found = check_wal_compression("gzip", session());
+  expect_refusal(found, "wal_compression", "the server has no method \"gzip\"");
 }
 
 TEST_F(PreflightRoleTest, NeedsToCreateInTheSchema) {
