@@ -114,7 +114,7 @@ std::optional<OpenJob> open_job(const planner::JobSpec& spec, sql::Connection& c
       if (job->state == "finished" && job->fingerprint == fingerprint) return std::nullopt;
       if (job->state != "finished") {
         refuse_another_file(spec, *job);
-        OpenJob resumed{job->job_id, planner::plan_from_json(job->plan), true, job->backup};
+        OpenJob resumed{job->job_id, ledger.plan(job->job_id), true, job->backup};
         check_triggers_again(spec, resumed, ledger, connection, log);
         return resumed;
       }
@@ -144,7 +144,7 @@ OpenJob open_started_job(const planner::JobSpec& spec, sql::Connection& connecti
     throw Refused(fmt::format("there is no job to join: job {} is finished", job->job_id));
   }
   refuse_another_file(spec, *job);
-  OpenJob joined{job->job_id, planner::plan_from_json(job->plan), true, job->backup};
+  OpenJob joined{job->job_id, ledger.plan(job->job_id), true, job->backup};
   check_triggers_again(spec, joined, ledger, connection, log);
   return joined;
 }

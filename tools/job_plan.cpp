@@ -2,6 +2,7 @@
 
 #include "engine/engine.hpp"
 #include "engine/ledger/ledger.hpp"
+#include "engine/opening.hpp"
 #include "planner/file/migration_file.hpp"
 #include "sql/catalog.hpp"
 
@@ -26,19 +27,14 @@ std::optional<planner::Plan> stored_plan(const planner::JobSpec& spec, sql::Conn
     for (const std::string& line : planner::difference(job->spec, lines)) text += "\n  " + line;
     throw engine::Refused(text);
   }
-  if (job->format != engine::kLedgerFormat) {
-    throw engine::Refused(fmt::format(
-        "the ledger has format {}, this program reads format {}: use the version of pgbackfill "
-        "that began the job",
-        job->format, engine::kLedgerFormat));
-  }
+  engine::refuse_other_format(*job);
   console.line(finished ? fmt::format("job {} is finished: this is the plan it had, a run would "
                                       "change nothing",
                                       job->job_id)
                         : fmt::format("job {} is under way: this is its plan, a run would go on "
                                       "with it",
                                       job->job_id));
-  return planner::plan_from_json(job->plan);
+  return ledger.plan(job->job_id);
 }
 
 void report_findings(const std::vector<planner::Finding>& findings, Console& console) {

@@ -25,7 +25,7 @@ std::optional<JobState> read_job_state(sql::Connection& connection) {
   if (!job) return std::nullopt;
   JobState state;
   state.steps = ledger.steps(job->job_id);
-  state.plan = planner::plan_from_json(job->plan);
+  state.plan = ledger.outline(job->job_id);
   state.backfills = ledger.backfills(job->job_id, state.plan);
   state.stage_wal = ledger.stage_wal(job->job_id);
   state.events = ledger.events(job->job_id, kEvents);

@@ -78,24 +78,36 @@ std::optional<JobRecord> Ledger::latest_job() {
   job.format = static_cast<int>(result.integer(0, 1));
   job.fingerprint = result.text(0, 2);
   job.spec = result.text_array(0, 3);
-  job.plan = result.text(0, 4);
-  job.state = result.text(0, 5);
-  job.created = result.text(0, 6);
-  job.finished = result.optional_text(0, 7).value_or("");
-  job.throttle = result.optional_text(0, 8).value_or("");
-  job.rollback_to = result.text(0, 9);
-  job.backup = result.optional_text(0, 10).value_or("");
+  job.state = result.text(0, 4);
+  job.created = result.text(0, 5);
+  job.finished = result.optional_text(0, 6).value_or("");
+  job.throttle = result.optional_text(0, 7).value_or("");
+  job.rollback_to = result.text(0, 8);
+  job.backup = result.optional_text(0, 9).value_or("");
   return job;
+}
+
+planner::Plan Ledger::plan(int job_id) {
+  return planner::plan_from_json(
+      connection_
+          .execute("SELECT plan FROM pgbackfill.job WHERE job_id = $1::integer",
+                   {std::to_string(job_id)})
+          .text(0, 0));
+}
+
+planner::Plan Ledger::outline(int job_id) {
+  return planner::plan_from_json(
+      connection_.execute(sql::statement("ledger_outline"), {std::to_string(job_id)}).text(0, 0));
 }
 
 int Ledger::create_job(const std::string& fingerprint, const std::vector<std::string>& spec,
                        const planner::Plan& plan, const std::string& backup) {
   sql::Transaction transaction(connection_);
   const sql::Result job = connection_.execute(
-      "INSERT INTO pgbackfill.job (format, fingerprint, spec, plan, backup) "
-      "VALUES ($1::integer, $2, $3::text[], $4, nullif($5, '')) RETURNING job_id",
+      "INSERT INTO pgbackfill.job (format, fingerprint, spec, plan, outline, backup) "
+      "VALUES ($1::integer, $2, $3::text[], $4, $5, nullif($6, '')) RETURNING job_id",
       {std::to_string(kLedgerFormat), fingerprint, sql::text_array_literal(spec),
-       planner::to_json(plan), backup});
+       planner::to_json(plan), planner::to_json(planner::outline(plan)), backup});
   const int job_id = static_cast<int>(job.integer(0, 0));
   add_steps(job_id, plan);
   transaction.commit();
@@ -104,8 +116,9 @@ int Ledger::create_job(const std::string& fingerprint, const std::vector<std::st
 
 void Ledger::replace_plan(int job_id, const planner::Plan& plan) {
   sql::Transaction transaction(connection_);
-  connection_.execute("UPDATE pgbackfill.job SET plan = $2 WHERE job_id = $1::integer",
-                      {std::to_string(job_id), planner::to_json(plan)});
+  connection_.execute(
+      "UPDATE pgbackfill.job SET plan = $2, outline = $3 WHERE job_id = $1::integer",
+      {std::to_string(job_id), planner::to_json(plan), planner::to_json(planner::outline(plan))});
   add_steps(job_id, plan);
   transaction.commit();
 }

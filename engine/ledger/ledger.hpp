@@ -13,14 +13,13 @@
 namespace pgbackfill::engine {
 
 /// Version of the tables in sql/statements/ledger_schema.sql and of the texts kept in them.
-inline constexpr int kLedgerFormat = 6;
+inline constexpr int kLedgerFormat = 7;
 
 struct JobRecord {
   int job_id = 0;
   int format = 0;
   std::string fingerprint;
   std::vector<std::string> spec;  ///< planner::canonical_lines
-  std::string plan;               ///< planner::to_json
   std::string state;              ///< running | finished | rolling back
   std::string created;            ///< timestamps as the server prints them
   std::string finished;
@@ -118,6 +117,9 @@ class Ledger {
   void create();
   /// The newest job, finished or not.
   std::optional<JobRecord> latest_job();
+  /// Its plan, some kB a table; where it only has to be told of, planner::outline() of it will do.
+  planner::Plan plan(int job_id);
+  planner::Plan outline(int job_id);
   /// Writes the job and all of its steps in one transaction; returns its id.
   int create_job(const std::string& fingerprint, const std::vector<std::string>& spec,
                  const planner::Plan& plan, const std::string& backup);

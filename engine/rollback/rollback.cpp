@@ -221,7 +221,7 @@ class Rollback {
     refuse_other_job(*job, spec_);
     refuse_to_stop_early(*job, options_.to);
     report_.job_id = job->job_id;
-    const planner::Plan plan = planner::plan_from_json(job->plan);
+    const planner::Plan plan = ledger.plan(job->job_id);
     const auto tasks = tasks_of(plan, ledger.steps(job->job_id), options_.to);
     if (!confirmed_) {
       refuse_irreversible(tasks);

@@ -110,6 +110,22 @@ const Step* Plan::step(std::string_view id) const {
   return found == steps.end() ? nullptr : &*found;
 }
 
+Plan outline(const Plan& plan) {
+  Plan told{plan.schema, {}, plan.tables, plan.enums, plan.notes};
+  for (const Step& step : plan.steps) {
+    if (!step.backfill && step.irreversible.empty()) continue;
+    Step& line = told.steps.emplace_back();
+    line.id = step.id;
+    line.stage = step.stage;
+    line.kind = step.kind;
+    line.table = step.table;
+    line.title = step.title;
+    line.irreversible = step.irreversible;
+    line.backfill = step.backfill;
+  }
+  return told;
+}
+
 Plan make_plan(const JobSpec& spec, const sql::Catalog& catalog, sql::Connection& connection) {
   PlanContext context{spec, catalog, connection, resolve_scope(spec, catalog), {}, {}};
   context.plan.schema = spec.schema;

@@ -176,6 +176,10 @@ struct Plan {
 /// nothing. Reads through `connection`; changes nothing.
 Plan make_plan(const JobSpec& spec, const sql::Catalog& catalog, sql::Connection& connection);
 
+/// What can be told of a plan in a tenth of its size: the steps that write rows or cannot be taken
+/// back, without their SQL, and the targets.
+Plan outline(const Plan& plan);
+
 std::string to_text(const Plan& plan);
 std::string to_sql(const Plan& plan);   ///< psql-runnable but for the backfill, which is a comment
 std::string to_json(const Plan& plan);  ///< stable; also how the ledger keeps the plan

@@ -1,4 +1,4 @@
--- The ledger, format 6: the durable state of jobs. Safe to run again.
+-- The ledger, format 7: the durable state of jobs. Safe to run again.
 CREATE SCHEMA IF NOT EXISTS pgbackfill;
 
 CREATE TABLE IF NOT EXISTS pgbackfill.job (
@@ -7,6 +7,8 @@ CREATE TABLE IF NOT EXISTS pgbackfill.job (
   fingerprint text NOT NULL,
   spec text[] NOT NULL,
   plan text NOT NULL,
+  -- The same without what only a run and a rollback read of it.
+  outline text NOT NULL,
   state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'finished', 'rolling back')),
   -- While it is rolled back: the last stage that is to stay done; empty: none.
   rollback_to text,

@@ -11,6 +11,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Pair;
 
 Step backfill_step() {
@@ -141,6 +142,20 @@ TEST(PlanJsonTest, ComesBackAsItWas) {
   EXPECT_THAT(back.tables[0].indexes.at(0).columns, ElementsAre("org_id", "at"));
   ASSERT_EQ(back.enums.size(), 1U);
   EXPECT_FALSE(back.enums[0].ordered);
+}
+
+TEST(PlanOutline, KeepsWhatIsToldAndNoSql) {
+  const Plan whole = sample();
+  const Plan told = outline(whole);
+  ASSERT_EQ(told.steps.size(), 2U);  // the last one can be taken back and writes no rows
+  EXPECT_EQ(told.steps[0].id, whole.steps[0].id);
+  EXPECT_EQ(told.steps[0].irreversible, "because");
+  EXPECT_THAT(told.steps[0].sql, IsEmpty());
+  ASSERT_TRUE(told.steps[1].backfill);
+  EXPECT_EQ(told.steps[1].backfill->why, whole.steps[1].backfill->why);
+  EXPECT_EQ(told.tables.size(), whole.tables.size());
+  EXPECT_EQ(told.enums.size(), whole.enums.size());
+  EXPECT_EQ(to_json(plan_from_json(to_json(told))), to_json(told));
 }
 
 TEST(PlanJsonTest, KeepsFieldOrder) {

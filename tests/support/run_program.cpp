@@ -5,13 +5,16 @@
 #include <fcntl.h>
 #include <fstream>
 #include <grp.h>
+#include <pty.h>
 #include <pwd.h>
 #include <stdexcept>
 #include <string>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <system_error>
 #include <thread>
+#include <tuple>
 #include <unistd.h>
 
 namespace pgbackfill::test {
@@ -89,9 +92,30 @@ std::string contents(int file) {
   }
 }
 
-[[noreturn]] void become(const Launch& launch, int out, int err) {
-  const int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+/// Both ends of a new terminal: ours, and the program's.
+std::pair<int, int> open_terminal(TerminalSize wanted) {
+  const winsize size{wanted.rows, wanted.columns, 0, 0};
+  int ours = -1;
+  int theirs = -1;
+  if (openpty(&ours, &theirs, nullptr, nullptr, &size) != 0) fail("openpty");
+  for (const int end : {ours, theirs}) fcntl(end, F_SETFD, FD_CLOEXEC);
+  return {ours, theirs};
+}
+
+/// Until the last program has left the terminal.
+void copy_terminal(int from, int to) {
+  std::array<char, 4096> chunk{};
+  for (;;) {
+    const ssize_t got = read(from, chunk.data(), chunk.size());
+    if (got <= 0 || write(to, chunk.data(), static_cast<std::size_t>(got)) != got) return;
+  }
+}
+
+/// `terminal` is -1 where there is none.
+[[noreturn]] void become(const Launch& launch, int terminal, int out, int err) {
+  const int in = terminal >= 0 ? terminal : open("/dev/null", O_RDONLY | O_CLOEXEC);
   const bool ready =
+      (terminal < 0 || (setsid() >= 0 && ioctl(terminal, TIOCSCTTY, 0) == 0)) &&
       dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 &&
       dup2(err, STDERR_FILENO) >= 0 &&
       (launch.directory.empty() || chdir(launch.directory.c_str()) == 0) &&
@@ -116,9 +140,16 @@ RunningProgram::RunningProgram(const std::filesystem::path& program,
   if (!options_.user.empty()) set_user(launch, options_.user);
   out_ = capture_file("stdout");
   err_ = capture_file("stderr");
+  int theirs = -1;
+  if (options_.terminal) std::tie(terminal_, theirs) = open_terminal(*options_.terminal);
   pid_ = fork();
   if (pid_ < 0) fail("fork");
-  if (pid_ == 0) become(launch, out_, err_);
+  if (pid_ == 0) {
+    become(launch, theirs, theirs >= 0 ? theirs : out_, theirs >= 0 ? theirs : err_);
+  }
+  if (terminal_ < 0) return;
+  close(theirs);
+  reader_ = std::thread(copy_terminal, terminal_, out_);
 }
 
 RunningProgram::~RunningProgram() {
@@ -126,6 +157,8 @@ RunningProgram::~RunningProgram() {
     ::kill(pid_, SIGKILL);
     waitpid(pid_, nullptr, 0);
   }
+  if (reader_.joinable()) reader_.join();
+  if (terminal_ >= 0) close(terminal_);
   close(out_);
   close(err_);
 }
@@ -159,6 +192,15 @@ void RunningProgram::signal(int number) {
   if (running()) ::kill(pid_, number);
 }
 
+void RunningProgram::type(std::string_view text) {
+  if (write(terminal_, text.data(), text.size()) < 0) fail("write");
+}
+
+void RunningProgram::resize(TerminalSize size) {
+  const winsize changed{size.rows, size.columns, 0, 0};
+  if (ioctl(terminal_, TIOCSWINSZ, &changed) != 0) fail("ioctl");
+}
+
 std::string RunningProgram::out() const { return contents(out_); }
 
 std::string RunningProgram::err() const { return contents(err_); }
@@ -173,6 +215,7 @@ ProgramOutcome RunningProgram::wait() {
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
+  if (reader_.joinable()) reader_.join();
   if (WIFEXITED(*status_)) outcome.exit_code = WEXITSTATUS(*status_);
   if (WIFSIGNALED(*status_)) outcome.signal = WTERMSIG(*status_);
   outcome.out = out();

@@ -6,16 +6,25 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <sys/types.h>
+#include <thread>
 #include <vector>
 
 namespace pgbackfill::test {
+
+struct TerminalSize {
+  unsigned short columns = 80;
+  unsigned short rows = 24;
+};
 
 struct ProgramOptions {
   /// Added to the environment of this process; nullopt removes a variable.
   std::map<std::string, std::optional<std::string>> environment;
   std::filesystem::path directory;  ///< where it runs; empty: here
   std::string user;                 ///< runs as this user (needs root); empty: as ourselves
+  /// A terminal of its own for its input and all of its output, which is then in `out`.
+  std::optional<TerminalSize> terminal;
   /// Killed with SIGKILL when it takes longer.
   std::chrono::milliseconds timeout{60'000};
 };
@@ -43,6 +52,9 @@ class RunningProgram {
   /// False once it has ended.
   bool running();
   void signal(int number);
+  /// On its terminal: what somebody types, and another size of the window.
+  void type(std::string_view text);
+  void resize(TerminalSize size);
   /// Waits until a SIGSTOP has taken hold of it; false when it ended instead.
   bool wait_until_stopped();
   /// What it has written so far.
@@ -58,6 +70,8 @@ class RunningProgram {
   pid_t pid_ = -1;
   int out_ = -1;
   int err_ = -1;
+  int terminal_ = -1;
+  std::thread reader_;  ///< from the terminal to out_
   std::optional<int> status_;
 };
 

@@ -238,6 +238,20 @@ TEST_F(CliServerTest, RunGoesStageByStageToTheEndAndThenHasNothingToDo) {
   EXPECT_THAT(broken.out, HasSubstr("failures=\"1\""));
 }
 
+TEST_F(CliServerTest, AJobOfAnEarlierVersionIsToldOfAndNotTouched) {
+  ASSERT_EQ(on_file("run", {"--until", "backfill", "--method", "copy"}).code, kExitDone);
+  const auto whole = nlohmann::json::parse(run({"status", "--format", "json"}).out);
+  sql("ALTER TABLE pgbackfill.job DROP outline, DROP backup, DROP rollback_to;"
+      "UPDATE pgbackfill.job SET format = 4");
+  const auto told = nlohmann::json::parse(run({"status", "--format", "json"}).out);
+  EXPECT_EQ(told["tables"], whole["tables"]);
+  for (const char* command : {"run", "rollback", "plan"}) {
+    const Outcome outcome = on_file(command);
+    EXPECT_EQ(outcome.code, kExitRefused) << command << outcome.out;
+    EXPECT_THAT(outcome.err, HasSubstr("the ledger has format 4")) << command;
+  }
+}
+
 TEST_F(CliServerTest, StatusNamesWhatHoldsTheHorizonBackDuringTheBackfill) {
   auto holder = connect();
   holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
