@@ -253,14 +253,10 @@ TEST_F(PreflightTest, RefusesForeignPartitions) {
   expect_refusal(findings(job_for("p")), "far_p", "a foreign table");
 }
 
-// Citus itself cannot be had here: its catalog as its documentation (13) has it.
 TEST_F(PreflightTest, RefusesTablesOfCitus) {
+  create_citus_catalog();
   sql("CREATE TABLE apart (id int PRIMARY KEY); CREATE TABLE copied (id int PRIMARY KEY);"
       "CREATE TABLE managed (id int PRIMARY KEY); CREATE TABLE plain (id int PRIMARY KEY);"
-      "SET allow_system_table_mods = on;"
-      "CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod \"char\","
-      " partkey text, colocationid integer, repmodel \"char\", autoconverted boolean);"
-      "RESET allow_system_table_mods;"
       "INSERT INTO pg_dist_partition VALUES ('apart', 'h', '{VAR}', 1, 's', false),"
       " ('copied', 'n', NULL, 2, 't', false), ('managed', 'n', NULL, 0, 's', true)");
   expect_refusal(findings(job_for("apart")), "apart", "distributed by Citus");

@@ -16,6 +16,7 @@ constexpr std::array<std::string_view, 2> kScripts{"ledger_schema", "ledger_drop
 class StatementsTest : public test::PgTest {};
 
 TEST_F(StatementsTest, EveryOneIsUnderstoodByTheServer) {
+  create_citus_catalog();
   EXPECT_NO_THROW(session().execute(statement("ledger_schema")));
   for (const std::string_view name : statement_names()) {
     if (std::find(kScripts.begin(), kScripts.end(), name) != kScripts.end()) continue;

@@ -60,4 +60,11 @@ std::string PgTest::value(std::string_view query) {
   return result.optional_text(0, 0).value_or("NULL");
 }
 
+void PgTest::create_citus_catalog() {
+  sql("SET allow_system_table_mods = on;"
+      "CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod \"char\","
+      " partkey text, colocationid integer, repmodel \"char\", autoconverted boolean);"
+      "RESET allow_system_table_mods");
+}
+
 }  // namespace pgbackfill::test

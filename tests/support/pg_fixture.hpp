@@ -26,6 +26,9 @@ class PgTest : public ::testing::Test {
   ::pgbackfill::sql::Result sql(std::string_view statements);
   /// The one value that a query gives, as text; "NULL" for NULL.
   std::string value(std::string_view query);
+  /// The table of Citus by which it is known, empty. Citus itself cannot be had here; its
+  /// documentation (13) has the columns.
+  void create_citus_catalog();
   ::pgbackfill::sql::Connection& session();
   /// After a restart of the server: finds out that the test's session has ended; the next is new.
   void reconnect();
