@@ -1,3 +1,4 @@
+#include "tests/planner/scratch_directory.hpp"
 #include "tests/support/pg_fixture.hpp"
 #include "tests/support/run_program.hpp"
 
@@ -6,8 +7,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <regex>
 #include <string>
 #include <string_view>
@@ -51,15 +50,11 @@ class Terminal : public PgTest {
  protected:
   void SetUp() override {
     PgTest::SetUp();
-    std::string name =
-        (std::filesystem::temp_directory_path() / "pgbackfill-terminal-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
     sql("CREATE TABLE organizations (org_id uuid PRIMARY KEY, name text NOT NULL);"
         "CREATE TABLE bookings (booking_id integer PRIMARY KEY, state text);"
         "INSERT INTO bookings SELECT g, 'open' FROM generate_series(1, 2000) AS g;"
         "CREATE TABLE busy (n integer)");
-    std::ofstream(file()) << R"toml(version = 1
+    directory_.write("job.toml", R"toml(version = 1
 [run]
 method = "copy"
 throttle_query = "SELECT count(*) FROM busy"
@@ -74,14 +69,10 @@ references = "organizations(org_id)"
 value = { constant = "00000000-0000-0000-0000-000000000001" }
 [[table]]
 name = "bookings"
-)toml";
-  }
-  void TearDown() override {
-    std::filesystem::remove_all(directory_);
-    PgTest::TearDown();
+)toml");
   }
 
-  std::string file() const { return (directory_ / "job.toml").string(); }
+  std::string file() const { return (directory_.path() / "job.toml").string(); }
 
   RunningProgram begin(const std::string& command, TerminalSize size) {
     ProgramOptions options;
@@ -101,7 +92,7 @@ name = "bookings"
     wait_for(program, [&](const std::string& out) { return out.find(text) != std::string::npos; });
   }
 
-  std::filesystem::path directory_;
+  planner::ScratchDirectory directory_;
 };
 
 TEST_F(Terminal, TheViewOfARunFitsTheWindowAndFollowsItsSize) {
