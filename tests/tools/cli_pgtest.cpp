@@ -1,3 +1,4 @@
+#include "tests/planner/scratch_directory.hpp"
 #include "tests/support/pg_fixture.hpp"
 #include "tools/cli.hpp"
 
@@ -32,17 +33,10 @@ class CliServerTest : public test::PgTest {
  protected:
   void SetUp() override {
     PgTest::SetUp();
-    std::string name = (std::filesystem::temp_directory_path() / "pgbackfill-cli-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
     write_file("ix_bookings_org_state");
     sql("CREATE TABLE organizations (org_id uuid PRIMARY KEY, name text NOT NULL);"
         "CREATE TABLE bookings (booking_id integer PRIMARY KEY, state text);"
         "INSERT INTO bookings SELECT g, 'open' FROM generate_series(1, 1000) AS g");
-  }
-  void TearDown() override {
-    std::filesystem::remove_all(directory_);
-    PgTest::TearDown();
   }
 
   void write_file(const std::string& index) {
@@ -62,7 +56,7 @@ indexes = [ { name = ")toml"
                           << index << "\", columns = [\"org_id\", \"state\"] } ]\n";
   }
 
-  std::string path() const { return (directory_ / "migration.toml").string(); }
+  std::string path() const { return (directory_.path() / "migration.toml").string(); }
 
   Outcome run(std::vector<std::string> args) {
     args.insert(args.end(), {"--dsn", dsn()});
@@ -77,7 +71,7 @@ indexes = [ { name = ")toml"
     return run(args);
   }
 
-  std::filesystem::path directory_;
+  planner::ScratchDirectory directory_;
 };
 
 TEST_F(CliServerTest, StatusWithoutALedgerSaysSo) {

@@ -1,3 +1,4 @@
+#include "tests/planner/scratch_directory.hpp"
 #include "tests/support/pg_fixture.hpp"
 #include "tests/support/temp_cluster.hpp"
 #include "tools/cli.hpp"
@@ -19,20 +20,13 @@ class ManyTablesTest : public test::PgTest {
  protected:
   void SetUp() override {
     PgTest::SetUp();
-    std::string name = (std::filesystem::temp_directory_path() / "pgbackfill-many-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
     sql("CREATE TABLE organizations (org_id uuid PRIMARY KEY, name text)");
     sql("ALTER DATABASE " + database() + " SET log_statement = 'all'");
-  }
-  void TearDown() override {
-    std::filesystem::remove_all(directory_);
-    PgTest::TearDown();
   }
 
   /// A job over `count` tables, as many more being beside them.
   std::string job_over(int count) {
-    const auto path = directory_ / ("job" + std::to_string(count) + ".toml");
+    const auto path = directory_.path() / ("job" + std::to_string(count) + ".toml");
     std::ofstream file(path);
     file << R"toml(version = 1
 [[ensure]]
@@ -77,7 +71,7 @@ value = { constant = "00000000-0000-0000-0000-000000000001" }
     return logged() - before;
   }
 
-  std::filesystem::path directory_;
+  planner::ScratchDirectory directory_;
 };
 
 TEST_F(ManyTablesTest, ParentsThatForeignKeysVouchForAreAskedOfTogether) {

@@ -1,3 +1,4 @@
+#include "tests/planner/scratch_directory.hpp"
 #include "tests/support/pg_fixture.hpp"
 #include "tests/support/run_program.hpp"
 #include "tools/cli.hpp"
@@ -20,13 +21,9 @@ class SchemasTest : public test::PgTest {
  protected:
   void SetUp() override {
     PgTest::SetUp();
-    std::string name =
-        (std::filesystem::temp_directory_path() / "pgbackfill-schema-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
-    std::ofstream(directory_ / "teams.csv")
+    std::ofstream(directory_.path() / "teams.csv")
         << "team_id,org_id\n1,00000000-0000-0000-0000-000000000001\n";
-    std::ofstream(directory_ / "job.toml") << R"toml(version = 1
+    std::ofstream(directory_.path() / "job.toml") << R"toml(version = 1
 [run]
 user_triggers = "fire"
 [[ensure]]
@@ -65,13 +62,9 @@ order = "strict"
         "INSERT INTO bookings SELECT g, 1, 'open', 'user' FROM generate_series(1, 300) AS g;"
         "INSERT INTO notes VALUES (1)");
   }
-  void TearDown() override {
-    std::filesystem::remove_all(directory_);
-    PgTest::TearDown();
-  }
 
   int command(std::vector<std::string> args) {
-    args.insert(args.end(), {"-c", (directory_ / "job.toml").string(), "--dsn", dsn()});
+    args.insert(args.end(), {"-c", (directory_.path() / "job.toml").string(), "--dsn", dsn()});
     std::ostringstream out;
     std::ostringstream err;
     const int code = run_cli(args, out, err);
@@ -81,7 +74,7 @@ order = "strict"
   }
 
   void expect_valid(const std::string& schema, const std::string& text, bool lines = false) {
-    const auto document = directory_ / "document.json";
+    const auto document = directory_.path() / "document.json";
     std::ofstream(document) << text;
     const std::filesystem::path source = PGBACKFILL_SOURCE_DIR;
     std::vector<std::string> arguments{
@@ -92,7 +85,7 @@ order = "strict"
     EXPECT_EQ(outcome.exit_code, 0) << schema << ":\n" << outcome.out << outcome.err << text;
   }
 
-  std::filesystem::path directory_;
+  planner::ScratchDirectory directory_;
   std::string out_;
   std::string err_;
 };

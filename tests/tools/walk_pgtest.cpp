@@ -1,4 +1,5 @@
 #include "engine/sync_point.hpp"
+#include "tests/planner/scratch_directory.hpp"
 #include "tests/support/pg_fixture.hpp"
 #include "tests/support/run_program.hpp"
 #include "tests/support/schema_text.hpp"
@@ -31,14 +32,7 @@ class Walk : public PgTest {
  protected:
   void SetUp() override {
     PgTest::SetUp();
-    std::string name = (std::filesystem::temp_directory_path() / "pgbackfill-walk-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    directory_ = name;
     sql(read(PGBACKFILL_SOURCE_DIR "/tests/tools/store_schema.sql"));
-  }
-  void TearDown() override {
-    std::filesystem::remove_all(directory_);
-    PgTest::TearDown();
   }
 
   ProgramOutcome command(std::vector<std::string> args, const std::string& sync_point = {}) {
@@ -52,7 +46,7 @@ class Walk : public PgTest {
     EXPECT_EQ(outcome.exit_code, 0) << args[0] << "\n" << outcome.out << outcome.err;
     EXPECT_THAT(outcome.out + outcome.err, HasSubstr(said)) << args[0];
   }
-  std::string file(const std::string& name) const { return (directory_ / name).string(); }
+  std::string file(const std::string& name) const { return (directory_.path() / name).string(); }
 
   /// What somebody does with the proposal: `from` becomes `to`, wherever it stands.
   void edit(const std::string& from, const std::string& to) {
@@ -65,7 +59,7 @@ class Walk : public PgTest {
     std::ofstream(file("job.toml")) << text;
   }
 
-  std::filesystem::path directory_;
+  planner::ScratchDirectory directory_;
 };
 
 TEST_F(Walk, FromInitToRollbackOnAStoreOfFilms) {
