@@ -1,7 +1,7 @@
 #include "planner/file/csv.hpp"
 
 #include "planner/file/lookup_file.hpp"
-#include "tests/planner/scratch_directory.hpp"
+#include "tests/support/scratch_directory.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -119,7 +119,7 @@ class LookupFile : public testing::Test {
     return texts;
   }
 
-  ScratchDirectory directory_;
+  test::ScratchDirectory directory_;
   LookupSpec lookup_;
 };
 

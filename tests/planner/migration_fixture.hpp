@@ -1,7 +1,7 @@
 #pragma once
 
 #include "planner/file/migration_file.hpp"
-#include "tests/planner/scratch_directory.hpp"
+#include "tests/support/scratch_directory.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -65,7 +65,7 @@ class MigrationFixture : public testing::Test {
                   std::string(source) + "\nname = \"t\"\n");
   }
 
-  ScratchDirectory directory_;
+  test::ScratchDirectory directory_;
 };
 
 }  // namespace pgbackfill::planner

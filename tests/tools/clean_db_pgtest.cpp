@@ -1,6 +1,6 @@
-#include "tests/planner/scratch_directory.hpp"
 #include "tests/support/pg_fixture.hpp"
 #include "tests/support/run_program.hpp"
+#include "tests/support/scratch_directory.hpp"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -136,7 +136,7 @@ class CleanDb : public PgTest {
     }
   }
 
-  planner::ScratchDirectory project_;
+  ScratchDirectory project_;
 };
 
 TEST_F(CleanDb, HoldsWhereModelsLabelsAndFileFit) {

@@ -1,5 +1,5 @@
-#include "tests/planner/scratch_directory.hpp"
 #include "tests/support/pg_fixture.hpp"
+#include "tests/support/scratch_directory.hpp"
 #include "tools/cli.hpp"
 
 #include <gmock/gmock.h>
@@ -71,7 +71,7 @@ indexes = [ { name = ")toml"
     return run(args);
   }
 
-  planner::ScratchDirectory directory_;
+  test::ScratchDirectory directory_;
 };
 
 TEST_F(CliServerTest, StatusWithoutALedgerSaysSo) {

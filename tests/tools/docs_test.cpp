@@ -1,5 +1,5 @@
-#include "tests/planner/scratch_directory.hpp"
 #include "tests/support/run_program.hpp"
+#include "tests/support/scratch_directory.hpp"
 #include "tools/docs/reference.hpp"
 #include "tools/docs/roff.hpp"
 
@@ -15,10 +15,10 @@
 namespace pgbackfill::tools {
 namespace {
 
-using planner::ScratchDirectory;
 using test::ProgramOptions;
 using test::ProgramOutcome;
 using test::run_program;
+using test::ScratchDirectory;
 using ::testing::HasSubstr;
 using ::testing::Not;
 

@@ -1,5 +1,5 @@
-#include "tests/planner/scratch_directory.hpp"
 #include "tests/support/pg_fixture.hpp"
+#include "tests/support/scratch_directory.hpp"
 #include "tests/support/temp_cluster.hpp"
 #include "tools/cli.hpp"
 
@@ -71,7 +71,7 @@ value = { constant = "00000000-0000-0000-0000-000000000001" }
     return logged() - before;
   }
 
-  planner::ScratchDirectory directory_;
+  test::ScratchDirectory directory_;
 };
 
 TEST_F(ManyTablesTest, ParentsThatForeignKeysVouchForAreAskedOfTogether) {

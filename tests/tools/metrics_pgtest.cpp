@@ -1,6 +1,6 @@
-#include "tests/planner/scratch_directory.hpp"
 #include "tests/support/pg_fixture.hpp"
 #include "tests/support/run_program.hpp"
+#include "tests/support/scratch_directory.hpp"
 #include "tools/metrics/metrics.hpp"
 
 #include <fmt/format.h>
@@ -93,7 +93,7 @@ class Metrics : public PgTest {
     return last;
   }
 
-  planner::ScratchDirectory directory_;
+  ScratchDirectory directory_;
   std::string file_;
 };
 

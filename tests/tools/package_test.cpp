@@ -1,5 +1,5 @@
-#include "tests/planner/scratch_directory.hpp"
 #include "tests/support/run_program.hpp"
+#include "tests/support/scratch_directory.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,10 +11,10 @@ namespace pgbackfill::tools {
 namespace {
 
 namespace fs = std::filesystem;
-using planner::ScratchDirectory;
 using test::ProgramOptions;
 using test::ProgramOutcome;
 using test::run_program;
+using test::ScratchDirectory;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 

@@ -84,7 +84,8 @@ TEST(PlanPageTest, HasALinePerTableThatIsWrittenAndFoldsTheRest) {
   EXPECT_THAT(bookings, AllOf(HasSubstr(" copy "), HasSubstr(" 1.0M "), HasSubstr(" 328M "),
                               HasSubstr(" moment "), HasSubstr("[1]")));
   EXPECT_LT(text.find("  bookings "), text.find("  notes ")) << "the longest first";
-  EXPECT_THAT(text, AllOf(HasSubstr("[1] each row is written: org_id (lookup teams)"), Not(HasSubstr("[2]")),
+  EXPECT_THAT(text, AllOf(HasSubstr("[1] each row is written: org_id (lookup teams)"),
+                          Not(HasSubstr("[2]")),
                           HasSubstr("by the catalog alone, no row written (1 table, "),
                           HasSubstr("settings"), HasSubstr("rule of thumb")));
 }
@@ -92,11 +93,12 @@ TEST(PlanPageTest, HasALinePerTableThatIsWrittenAndFoldsTheRest) {
 TEST(PlanPageTest, NamesFindingsStagesAndWhatCannotBeTakenBack) {
   const std::string text =
       plan_page({sample(), {{false, "bookings", "is large", "wait", {"GRANT x;"}}}, {}, false});
-  EXPECT_THAT(text, AllOf(HasSubstr("\nfindings\n  warning: bookings: is large. Wait.\n  GRANT x;\n"),
-                          HasSubstr("  expand (2 steps) "), HasSubstr("  finish (50 steps) "),
-                          HasSubstr("cannot be taken back\n  does finish:x:49: it is gone\n"),
-                          HasSubstr("\nnotes\n  bookings: a note\n"),
-                          Not(HasSubstr("does expand:bookings:add"))));
+  EXPECT_THAT(text,
+              AllOf(HasSubstr("\nfindings\n  warning: bookings: is large. Wait.\n  GRANT x;\n"),
+                    HasSubstr("  expand (2 steps) "), HasSubstr("  finish (50 steps) "),
+                    HasSubstr("cannot be taken back\n  does finish:x:49: it is gone\n"),
+                    HasSubstr("\nnotes\n  bookings: a note\n"),
+                    Not(HasSubstr("does expand:bookings:add"))));
 }
 
 TEST(PlanPageTest, FitsIntoEightyColumns) {

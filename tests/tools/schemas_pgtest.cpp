@@ -1,6 +1,6 @@
-#include "tests/planner/scratch_directory.hpp"
 #include "tests/support/pg_fixture.hpp"
 #include "tests/support/run_program.hpp"
+#include "tests/support/scratch_directory.hpp"
 #include "tools/cli.hpp"
 
 #include <gmock/gmock.h>
@@ -85,7 +85,7 @@ order = "strict"
     EXPECT_EQ(outcome.exit_code, 0) << schema << ":\n" << outcome.out << outcome.err << text;
   }
 
-  planner::ScratchDirectory directory_;
+  test::ScratchDirectory directory_;
   std::string out_;
   std::string err_;
 };

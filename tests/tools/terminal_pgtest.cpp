@@ -1,6 +1,6 @@
-#include "tests/planner/scratch_directory.hpp"
 #include "tests/support/pg_fixture.hpp"
 #include "tests/support/run_program.hpp"
+#include "tests/support/scratch_directory.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -92,7 +92,7 @@ name = "bookings"
     wait_for(program, [&](const std::string& out) { return out.find(text) != std::string::npos; });
   }
 
-  planner::ScratchDirectory directory_;
+  ScratchDirectory directory_;
 };
 
 TEST_F(Terminal, TheViewOfARunFitsTheWindowAndFollowsItsSize) {

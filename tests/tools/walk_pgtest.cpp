@@ -1,8 +1,8 @@
 #include "engine/sync_point.hpp"
-#include "tests/planner/scratch_directory.hpp"
 #include "tests/support/pg_fixture.hpp"
 #include "tests/support/run_program.hpp"
 #include "tests/support/schema_text.hpp"
+#include "tests/support/scratch_directory.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -59,7 +59,7 @@ class Walk : public PgTest {
     std::ofstream(file("job.toml")) << text;
   }
 
-  planner::ScratchDirectory directory_;
+  ScratchDirectory directory_;
 };
 
 TEST_F(Walk, FromInitToRollbackOnAStoreOfFilms) {

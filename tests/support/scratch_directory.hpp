@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace pgbackfill::planner {
+namespace pgbackfill::test {
 
 /// A directory of its own for one test, removed with all that is in it.
 class ScratchDirectory {
@@ -40,4 +40,4 @@ class ScratchDirectory {
   std::filesystem::path path_;
 };
 
-}  // namespace pgbackfill::planner
+}  // namespace pgbackfill::test
