@@ -17,6 +17,7 @@ constexpr double kSecondsPerRow = 4e-6;
 constexpr double kSecondsPerByte = 13e-9;
 constexpr double kSecondsPerValidatedRow = 0.7e-6;
 constexpr double kSecondsPerIndexedRow = 1e-6;
+constexpr double kSecondsPerComparedRow = 0.4e-6;
 /// Of a row that stays in its page: the new version, and its share of pruning.
 constexpr double kWalPerRow = 143;
 /// Of one that moves, beside its own bytes, and for each index that it enters.
@@ -58,9 +59,11 @@ std::string method_reason(const TableBackfill& backfill) {
 struct Work {
   int validations = 0;
   int builds = 0;
+  int comparisons = 0;
 };
 
 void count(Work& work, const Step& step) {
+  if (step.kind == StepKind::kReconcile || step.kind == StepKind::kFill) ++work.comparisons;
   for (const std::string& sql : step.sql) {
     if (sql.find("VALIDATE CONSTRAINT") != std::string::npos) ++work.validations;
     if (sql.starts_with("CREATE INDEX") || sql.starts_with("CREATE UNIQUE INDEX")) ++work.builds;
@@ -95,7 +98,8 @@ void add_backfill(TableOutlook& table, const TableBackfill& backfill, const Samp
 }
 
 double ddl_seconds(double rows, const Work& work) {
-  return rows * (kSecondsPerValidatedRow * work.validations + kSecondsPerIndexedRow * work.builds);
+  return rows * (kSecondsPerValidatedRow * work.validations + kSecondsPerIndexedRow * work.builds +
+                 kSecondsPerComparedRow * work.comparisons);
 }
 
 void add_ddl(TableOutlook& table, const Work& work) {
@@ -118,7 +122,8 @@ std::vector<LongStep> long_steps(const Plan& plan) {
     const auto known = rows.find(step.table);
     Work work;
     count(work, step);
-    if (known == rows.end() || work.validations + work.builds == 0) continue;
+    const bool is_long = work.validations + work.builds + work.comparisons > 0;
+    if (known == rows.end() || !is_long) continue;
     steps.push_back({&step, ddl_seconds(known->second, work)});
   }
   return steps;

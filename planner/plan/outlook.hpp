@@ -26,7 +26,7 @@ struct TableOutlook {
   double rows = 0;  ///< about; 0 when empty or not backfilled
   std::int64_t bytes = 0;
   bool written = false;  ///< its rows are written
-  double seconds = 0;    ///< one after the other: backfill, scans, index builds
+  double seconds = 0;    ///< one after the other: backfill, scans, index builds, comparisons
   double wal_bytes = 0;
   double disk_bytes = 0;  ///< more than it takes now, at the job's end, before any vacuum
   LockClass lock = LockClass::kRows;
