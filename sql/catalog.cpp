@@ -32,6 +32,7 @@ class CatalogReader {
     read_partitions();
     read_enums();
     read_domains();
+    read_composites();
     return std::move(catalog_);
   }
 
@@ -54,6 +55,7 @@ class CatalogReader {
   void read_partitions();
   void read_enums();
   void read_domains();
+  void read_composites();
   void sum_leaves(Table& root, std::int64_t parent_oid);
 
   Connection& connection_;
@@ -250,6 +252,28 @@ void CatalogReader::read_domains() {
     for (EnumType& type : catalog_.enums) {
       if (type.name == name_at(row, 0)) type.domains.push_back(std::move(domain));
     }
+  }
+}
+
+void CatalogReader::read_composites() {
+  const Result rows = run("catalog_composites");
+  for (int row = 0; row < rows.rows(); ++row) {
+    const QualifiedName type{string_at(rows, row, 0), string_at(rows, row, 1)};
+    const QualifiedName name{string_at(rows, row, 2), string_at(rows, row, 3)};
+    const auto holder = std::find_if(catalog_.enums.begin(), catalog_.enums.end(),
+                                     [&](const EnumType& known) { return known.name == type; });
+    if (holder == catalog_.enums.end()) continue;
+    std::vector<EnumComposite>& composites = holder->composites;
+    if (composites.empty() || composites.back().name != name) {
+      EnumComposite& composite = composites.emplace_back();
+      composite.name = name;
+      composite.relation = rows.text(row, 4);
+      composite.owned = rows.boolean(row, 5);
+      composite.owner = rows.text(row, 6);
+      composite.obstacle = rows.text(row, 10);
+    }
+    composites.back().attributes.push_back(
+        {string_at(rows, row, 7), rows.boolean(row, 8), rows.boolean(row, 9)});
   }
 }
 

@@ -74,11 +74,11 @@ struct Table {
   bool row_security_active = false;  ///< row policies apply to the connected role
   bool owned = false;  ///< the connected role may ALTER it (is, or is member of, the owner)
   std::string owner;
-  bool row_type_used = false;         ///< another table has a column of this table's row type
-  std::string access_method;          ///< heap for ordinary tables
-  double reltuples = -1;              ///< planner's estimate, -1 when never analyzed
-  std::int64_t blocks = 0;            ///< pg_relation_size / block size, main fork
-  int fillfactor = 100;               ///< storage parameter of the heap
+  bool row_type_used = false;  ///< another table has a column of this table's row type
+  std::string access_method;   ///< heap for ordinary tables
+  double reltuples = -1;       ///< planner's estimate, -1 when never analyzed
+  std::int64_t blocks = 0;     ///< pg_relation_size / block size, main fork
+  int fillfactor = 100;        ///< storage parameter of the heap
   char citus = ' ';  ///< kept by Citus: d distributed, r reference, l local; ' ': it is not
   std::vector<QualifiedName> leaves;  ///< of a partitioned table: its leaf partitions
   std::vector<Column> columns;        ///< live columns by attnum
@@ -124,6 +124,21 @@ struct EnumDomain {
   std::string owner;
 };
 
+/// A composite type that columns of tables have, with labels of an enum type in it.
+struct EnumComposite {
+  struct Attribute {
+    std::string name;
+    bool labels = false;  ///< it is one of the enum's labels, or a list of them
+    bool array = false;   ///< the latter
+  };
+  QualifiedName name;
+  std::string relation;               ///< oid of what pg_class has of it
+  std::vector<Attribute> attributes;  ///< live ones, in their order
+  std::string obstacle;  ///< what makes more of it than such columns, for people; or empty
+  bool owned = false;
+  std::string owner;
+};
+
 struct EnumType {
   QualifiedName name;
   std::vector<std::string> labels;  ///< in sort order
@@ -132,6 +147,7 @@ struct EnumType {
   std::vector<EnumColumn>
       columns;  ///< columns of the type in tables and partitioned tables (not in partitions)
   std::vector<EnumDomain> domains = {};  ///< each after the one it is made of
+  std::vector<EnumComposite> composites = {};
 };
 
 /// What we know of the database: every table, partitioned table, view, foreign table outside the

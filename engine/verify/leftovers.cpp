@@ -58,6 +58,16 @@ Leftovers leftover_functions(sql::Connection& connection) {
   return functions;
 }
 
+void add_composites(sql::Connection& connection, Leftovers& types) {
+  const sql::Result result = connection.execute(
+      "SELECT t.oid::regtype::text FROM pg_type AS t JOIN pg_class AS c ON c.oid = t.typrelid"
+      " WHERE c.relkind = 'c' AND c.relname ~ '^pgbackfill_' ORDER BY 1");
+  for (int row = 0; row < result.rows(); ++row) {
+    const std::string name(result.text(row, 0));
+    types.add(name, fmt::format("DROP TYPE {};", name));
+  }
+}
+
 }  // namespace
 
 void check_leftovers(VerifyContext& context) {
@@ -89,6 +99,7 @@ void check_leftovers(VerifyContext& context) {
                              sql::quote_identifier(check.name)));
     }
   }
+  add_composites(context.connection, types);
   for (const sql::EnumType& type : context.catalog.enums) {
     for (const sql::EnumDomain& domain : type.domains) {
       if (!is_ours(domain.name.name)) continue;

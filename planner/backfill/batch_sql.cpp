@@ -103,7 +103,8 @@ std::string computable(const TableBackfill& table, const Assignment* by_join) {
                         assignment.otherwise.kind == Otherwise::Kind::kConstant;
     const std::string& value =
         &assignment == by_join ? assignment.join->value : assignment.expression;
-    if (!always) any += fmt::format(" AND {} IS NOT NULL", value);
+    // IS NOT NULL would ask every attribute of a row value.
+    if (!always) any += fmt::format(" AND {} IS DISTINCT FROM NULL", value);
     any += ")";
   }
   return "(" + any + ")";

@@ -12,7 +12,7 @@ namespace pgbackfill::planner {
 
 /// The steps of add_not_null_steps() for a column that is to take the place of `column`, or to get
 /// it back.
-void add_not_null_steps_like(PlanContext& context, const NotNullRequest& request,
+void add_not_null_steps_like(PlanContext& context, NotNullRequest request,
                              const sql::Column& column);
 
 struct NotNullHandover {

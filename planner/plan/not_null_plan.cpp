@@ -39,6 +39,20 @@ std::string add_constraint(const std::string& name, const std::string& column,
                      like.validated ? "" : " NOT VALID");
 }
 
+/// A partition keeps a NOT NULL that is its own too: one that it had before it was attached, or
+/// that came with a primary key's part.
+std::string drop_of_partitions(const sql::QualifiedName& table, const std::string& column) {
+  return "DO " +
+         sql::quote_literal(fmt::format(
+             "DECLARE part regclass;\nBEGIN\n"
+             "  FOR part IN SELECT t.relid FROM pg_catalog.pg_partition_tree({}::regclass) AS t\n"
+             "    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = t.relid AND a.attname = {}\n"
+             "    WHERE a.attnotnull ORDER BY t.level\n"
+             "  LOOP\n    EXECUTE format({}, part);\n  END LOOP;\nEND",
+             sql::quote_literal(table.quoted()), sql::quote_literal(column),
+             sql::quote_literal("ALTER TABLE %s " + alter_column(column, "DROP NOT NULL"))));
+}
+
 /// Gives the step its one ALTER TABLE, which also drops the default where there is one: from
 /// then on a row that names no organization fails loudly.
 void finish_alter(Step& step, const NotNullRequest& request, std::string action,
@@ -81,8 +95,10 @@ Step add_check(const NotNullRequest& request, const std::string& constraint) {
   const std::string column = quote_identifier(request.column);
   Step step = make_step(Stage::kEnforce, request.label, "add-check", request.column);
   step.title = fmt::format("check that {} is not null, for new rows", request.column);
-  std::string action = fmt::format("ADD CONSTRAINT {} CHECK ({} IS NOT NULL) NOT VALID",
-                                   quote_identifier(constraint), column);
+  // Of a row value IS NOT NULL asks every attribute, and SET NOT NULL would not go by it.
+  std::string action =
+      fmt::format("ADD CONSTRAINT {} CHECK ({} {}) NOT VALID", quote_identifier(constraint), column,
+                  request.row_value ? "IS DISTINCT FROM NULL" : "IS NOT NULL");
   std::string inverse = fmt::format("DROP CONSTRAINT IF EXISTS {}", quote_identifier(constraint));
   step.probe = probe::either(probe::constraint_exists(name, constraint, false),
                              probe::column_not_null(name, request.column));
@@ -136,8 +152,9 @@ void add_not_null_steps(PlanContext& context, const NotNullRequest& request) {
   add_steps(context, request, alter_column(request.column, "SET NOT NULL"));
 }
 
-void add_not_null_steps_like(PlanContext& context, const NotNullRequest& request,
+void add_not_null_steps_like(PlanContext& context, NotNullRequest request,
                              const sql::Column& column) {
+  request.row_value = column.type_kind == 'c';
   const auto constraint = read_constraint(context.connection, request.table->name, column);
   if (!constraint) return add_not_null_steps(context, request);
   add_steps(context, request, add_constraint(waiting(request.column), request.column, *constraint));
@@ -160,14 +177,24 @@ NotNullHandover hand_over_not_null(const PlanContext& context, const sql::Table&
     handover.back = {alter(alter_column(column.name, "SET NOT NULL"))};
     return handover;
   }
+  const auto drop = [&](const std::string& nullable) {
+    std::vector<std::string> statements{alter(alter_column(nullable, "DROP NOT NULL"))};
+    if (table.kind == 'p') statements.push_back(drop_of_partitions(name, nullable));
+    return statements;
+  };
   const std::string add = alter(add_constraint(constraint->name, column.name, *constraint));
   if (!constraint->validated) {
-    handover.forth = {alter(alter_column(old_name, "DROP NOT NULL")), add};
-    handover.back = {alter(alter_column(shadow, "DROP NOT NULL")), add};
+    handover.forth = drop(old_name);
+    handover.forth.push_back(add);
+    handover.back = drop(shadow);
+    handover.back.push_back(add);
   } else {
-    handover.forth = {keeps_old ? rename(constraint->name, waiting(old_name))
-                                : alter(alter_column(old_name, "DROP NOT NULL")),
-                      rename(waiting(shadow), constraint->name)};
+    if (keeps_old) {
+      handover.forth = {rename(constraint->name, waiting(old_name))};
+    } else {
+      handover.forth = drop(old_name);
+    }
+    handover.forth.push_back(rename(waiting(shadow), constraint->name));
     handover.back = {rename(constraint->name, waiting(shadow)),
                      keeps_old ? rename(waiting(old_name), constraint->name) : add};
   }

@@ -134,6 +134,7 @@ struct NotNullRequest {
   std::vector<std::string> after_drop;
   std::vector<std::string> before_restore;
   std::string default_after = {};  ///< SQL of the default that takes its place; empty: none
+  bool row_value = false;          ///< of a composite type: a row with a NULL in it is not NULL
 };
 void add_not_null_steps(PlanContext& context, const NotNullRequest& request);
 /// Probe: the column has the default that it is to have in the end.

@@ -1,5 +1,7 @@
 -- How to drop a function, aggregate or procedure and to create it again.
 -- $1 oid: it. REQUIRES: search_path = pg_catalog
+-- The first states of an aggregate, which come into its parentheses, are told with the types that
+-- they are read as: no grammar lets a cast stand there.
 WITH f AS (
   SELECT p.*, CASE p.prokind WHEN 'p' THEN 'PROCEDURE' WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END AS what,
          format('%I.%I(%s)', n.nspname, p.proname,
@@ -13,7 +15,17 @@ WITH f AS (
     JOIN pg_namespace n ON n.oid = p.pronamespace
    WHERE p.oid = $1::oid
 )
-SELECT phase, statement
+SELECT phase, statement,
+       CASE WHEN place = 1
+            THEN (SELECT array_remove(ARRAY[
+                    CASE WHEN agginitval IS NOT NULL
+                         THEN format('INITCOND = %L::%s', agginitval, format_type(aggtranstype, NULL))
+                    END,
+                    CASE WHEN aggminitval IS NOT NULL
+                         THEN format('MINITCOND = %L::%s', aggminitval, format_type(aggmtranstype, NULL))
+                    END], NULL)
+                    FROM pg_aggregate WHERE aggfnoid = $1::oid AND coalesce(agginitval, aggminitval) IS NOT NULL)
+       END
   FROM (
     SELECT 0 AS place, 0::bigint AS nth, 'drop' AS phase, format('DROP %s %s', what, name) AS statement
       FROM f

@@ -26,8 +26,14 @@ WITH RECURSIVE listed AS (
            SELECT FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
             WHERE c.oid = t.typrelid AND c.relkind = 'c' AND a.atttypid = f.oid)
 ), views AS (
-  -- And composite types, which are relations too.
-  SELECT oid, reltype FROM pg_class WHERE relkind IN ('v', 'm', 'c') AND oid >= 16384
+  -- And composite types, which are relations too, but those that columns of tables have.
+  SELECT oid, reltype
+    FROM pg_class
+   WHERE relkind IN ('v', 'm', 'c') AND oid >= 16384
+     AND (relkind <> 'c'
+          OR reltype NOT IN (SELECT a.atttypid FROM columns
+                               JOIN pg_attribute a ON a.attrelid = relation
+                                                  AND a.attnum = columns.attnum))
 ), computed AS (
   -- Generated columns. The server takes some dependencies as the column's, others as its
   -- expression's; here they are all the expression's.
@@ -87,11 +93,9 @@ WITH RECURSIVE listed AS (
 ), judged AS (
   SELECT f.classid, f.objid, f.objsubid, bool_and(f.direct) AS direct,
          CASE
-           WHEN c.relkind = 'c' THEN 'composite'
+           WHEN c.relkind = 'c' AND v.oid IS NOT NULL THEN 'composite'
            WHEN v.oid IS NOT NULL THEN 'relation'
-           WHEN p.prokind <> 'a' THEN 'function'
-           -- The first state of an aggregate is a text, of which nobody knows whether it is a label.
-           WHEN p.oid IS NOT NULL AND agg.agginitval IS NULL AND agg.aggminitval IS NULL THEN 'function'
+           WHEN p.oid IS NOT NULL THEN 'function'
            WHEN f.classid = 'pg_cast'::regclass THEN 'cast'
            WHEN cg.oid IS NOT NULL THEN 'generated'
            WHEN f.classid = 'pg_class'::regclass AND c.relkind = 'i' AND NOT c.relispartition
@@ -115,7 +119,6 @@ WITH RECURSIVE listed AS (
     LEFT JOIN pg_attrdef ad ON f.classid = 'pg_attrdef'::regclass AND ad.oid = f.objid
     LEFT JOIN pg_attribute a ON a.attrelid = ad.adrelid AND a.attnum = ad.adnum
     LEFT JOIN pg_class c ON f.classid = 'pg_class'::regclass AND c.oid = f.objid
-    LEFT JOIN pg_aggregate agg ON agg.aggfnoid = p.oid
     LEFT JOIN computed cg ON f.classid = 'pg_attrdef'::regclass AND cg.oid = f.objid
     LEFT JOIN pg_constraint k ON f.classid = 'pg_constraint'::regclass AND k.oid = f.objid
     LEFT JOIN pg_class kc ON kc.oid = k.conindid
@@ -126,8 +129,8 @@ WITH RECURSIVE listed AS (
      AND k.contype IS DISTINCT FROM 'n'
      AND ((ad.adrelid, ad.adnum) IN (SELECT relation, attnum FROM columns) AND a.attgenerated = '')
          IS NOT TRUE
-   GROUP BY f.classid, f.objid, f.objsubid, v.oid, p.oid, p.prokind, g.oid, ad.oid, a.attgenerated, pr.oid,
-            to_jsonb(pr) ->> 'prqual', c.relkind, c.relispartition, agg.agginitval, agg.aggminitval,
+   GROUP BY f.classid, f.objid, f.objsubid, v.oid, p.oid, g.oid, ad.oid, a.attgenerated, pr.oid,
+            to_jsonb(pr) ->> 'prqual', c.relkind, c.relispartition,
             cg.oid, k.contype, k.conparentid, k.contypid, kc.reloptions, kc.reltablespace
 )
 -- What has no kind and depends on the type alone, on none of these, is for others to judge.
@@ -148,7 +151,10 @@ SELECT j.kind,
        coalesce(CASE WHEN j.kind = 'generated' AND ga.attgenerated = 's' THEN ad.adrelid
                      WHEN j.kind = 'index' THEN i.indrelid
                      WHEN j.kind = 'constraint' THEN k.conrelid END, 0)::text AS built,
-       (SELECT i.type || ' ' || i.identity FROM pg_identify_object(j.classid, j.objid, 0) AS i) AS identity
+       (SELECT i.type || ' ' || i.identity FROM pg_identify_object(j.classid, j.objid, 0) AS i) AS identity,
+       -- The partition that has it by itself, and may go with it.
+       partn.nspname AS partition_schema,
+       part.relname AS partition
   FROM judged j
   LEFT JOIN pg_class c ON j.classid = 'pg_class'::regclass AND c.oid = j.objid
   LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -156,6 +162,15 @@ SELECT j.kind,
   LEFT JOIN pg_attribute ga ON ga.attrelid = ad.adrelid AND ga.attnum = ad.adnum
   LEFT JOIN pg_index i ON i.indexrelid = c.oid
   LEFT JOIN pg_constraint k ON j.classid = 'pg_constraint'::regclass AND k.oid = j.objid
+  LEFT JOIN pg_trigger g ON j.classid = 'pg_trigger'::regclass AND g.oid = j.objid
+  LEFT JOIN pg_policy po ON j.classid = 'pg_policy'::regclass AND po.oid = j.objid
+  LEFT JOIN pg_rewrite rw ON j.classid = 'pg_rewrite'::regclass AND rw.oid = j.objid
+  LEFT JOIN pg_statistic_ext s ON j.classid = 'pg_statistic_ext'::regclass AND s.oid = j.objid
+  LEFT JOIN pg_publication_rel pr ON j.classid = 'pg_publication_rel'::regclass AND pr.oid = j.objid
+  LEFT JOIN pg_class part
+    ON part.relispartition
+   AND part.oid = coalesce(g.tgrelid, po.polrelid, rw.ev_class, s.stxrelid, pr.prrelid, ad.adrelid)
+  LEFT JOIN pg_namespace partn ON partn.oid = part.relnamespace
  WHERE j.kind <> '' OR NOT j.direct
  -- The server does not record what uses a cast: they come first, with what they are made of.
  ORDER BY CASE j.kind WHEN 'cast' THEN 1 WHEN 'composite' THEN 2 WHEN 'function' THEN 3 ELSE 4 END,

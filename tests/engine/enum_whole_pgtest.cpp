@@ -165,6 +165,12 @@ class EnumWhole : public EnumCarry {
   void types() {
     sql("CREATE AGGREGATE top(user_role) (sfunc = enum_larger, stype = user_role, parallel = safe);"
         "COMMENT ON AGGREGATE top(user_role) IS 'greatest';"
+        "CREATE AGGREGATE least_from(user_role) (sfunc = enum_smaller, stype = user_role,"
+        " msfunc = enum_smaller, minvfunc = enum_smaller, mstype = user_role, initcond = 'user',"
+        " minitcond = 'admin');"
+        "CREATE AGGREGATE gathered(user_role) (sfunc = array_append, stype = user_role[],"
+        " initcond = '{user,NULL}');"
+        "CREATE AGGREGATE \"with)\"(user_role) (sfunc = array_append, stype = user_role[]);"
         "CREATE VIEW tops AS SELECT team, top(role) FROM users GROUP BY 1;"
         "CREATE CAST (user_role AS int) WITH FUNCTION weight(user_role) AS ASSIGNMENT;"
         "CREATE VIEW cast_weights AS SELECT id, role::int AS w FROM users;"
@@ -173,6 +179,13 @@ class EnumWhole : public EnumCarry {
         "CREATE FUNCTION pairings() RETURNS SETOF pairing LANGUAGE sql STABLE"
         " AS 'SELECT role, roles, 1.0 FROM users';"
         "CREATE VIEW paired AS SELECT role FROM pairings()");
+    sql("CREATE TYPE entry AS (role user_role, what json);"
+        "COMMENT ON COLUMN entry.role IS 'of the entry';"
+        "CREATE TABLE log (id int PRIMARY KEY, entry entry NOT NULL DEFAULT ROW('user'::user_role,"
+        " NULL::json)); INSERT INTO log SELECT i FROM generate_series(1, 50) AS i;"
+        "CREATE INDEX by_entry ON log (((entry).role)) WHERE (entry).role = 'user';"
+        "CREATE FUNCTION role_of(e entry) RETURNS user_role LANGUAGE sql AS 'SELECT (e).role';"
+        "CREATE VIEW logged AS SELECT id, entry FROM log WHERE (entry).role = 'user'");
   }
 
   void domains() {
@@ -313,8 +326,6 @@ TEST_F(EnumWhole, AfterFinishAllComesBack) {
 }
 
 TEST_F(EnumWhole, TakenBackToAStageItRunsAgain) {
-  // See EnumPartition.
-  if (session().server_version() >= 180000) sql("DROP TABLE events");
   const auto finished = expected_dump();
   const auto spec = enum_job(kWorkers);
   ASSERT_EQ(run_until(spec, Stage::kIndex).outcome, RunOutcome::kDone);

@@ -12,7 +12,7 @@ using ::testing::IsEmpty;
 LabelRules rules() {
   LabelRules rules;
   const std::map<std::string, std::string> labels{
-      {"user", "worker"}, {"admin", "admin"}, {"it's", "o'clock"}};
+      {"user", "worker"}, {"admin", "admin"}, {"it's", "o'clock"}, {"none", "null"}};
   rules.types[{"public", "role"}] = {false, labels};
   rules.types[{"public", "My Role"}] = {false, labels};
   rules.types[{"public", "roles"}] = {true, labels};
@@ -37,9 +37,10 @@ TEST(LabelRewriter, QuotesInLabels) {
 
 TEST(LabelRewriter, Arrays) {
   EXPECT_EQ(rewritten("'{user,admin,NULL}'::public.role[]"),
-            "'{\"worker\",\"admin\",NULL}'::public.role[]");
+            "'{worker,admin,NULL}'::public.role[]");
   EXPECT_EQ(rewritten("'{{\"it''s\"},{user}}'::public.roles"),
-            "'{{\"o''clock\"},{\"worker\"}}'::public.roles");
+            "'{{o''clock},{worker}}'::public.roles");
+  EXPECT_EQ(rewritten("'{none,null,\"\"}'::public.roles"), "'{\"null\",null,\"\"}'::public.roles");
   EXPECT_EQ(rewritten("ARRAY['user'::public.role, 'admin'::public.role]"),
             "ARRAY['worker'::public.role, 'admin'::public.role]");
 }

@@ -39,6 +39,18 @@ void decorate(sql::Connection& connection, CarriedObject& object) {
   }
 }
 
+/// Into the parentheses of the statement before, without the casts that tell what they are.
+void add_first_states(const std::vector<std::string>& states, const LabelRules& rules,
+                      CarriedObject& object) {
+  std::string& aggregate = object.create.back();
+  for (const std::string& state : states) {
+    const RewrittenText rewritten = rewrite_labels(state, rules);
+    merge(object.rewritten, rewritten);
+    aggregate.insert(aggregate.rfind(')'),
+                     ", " + rewritten.text.substr(0, rewritten.text.rfind("::")));
+  }
+}
+
 void define(sql::Connection& connection, const LabelRules& rules, CarriedObject& object) {
   const sql::Result rows =
       connection.execute(sql::statement("carried_" + object.kind), {object.object});
@@ -50,6 +62,9 @@ void define(sql::Connection& connection, const LabelRules& rules, CarriedObject&
     RewrittenText rewritten = rewrite_labels(rows.text(i, 1), rules);
     object.create.push_back(std::move(rewritten.text));
     merge(object.rewritten, rewritten);
+    if (rows.columns() > 2 && !rows.is_null(i, 2)) {
+      add_first_states(rows.text_array(i, 2), rules, object);
+    }
   }
   if (object.kind == "relation" || object.kind == "composite" || object.kind == "generated") {
     decorate(connection, object);
@@ -195,6 +210,9 @@ Carried carried_objects(sql::Connection& connection, const Scope& scope, const E
     object.name = rows.text(i, 7);
     object.built_from = rows.text(i, 8);
     object.identity = rows.text(i, 9);
+    if (!rows.is_null(i, 11)) {
+      object.partition = {std::string(rows.text(i, 10)), std::string(rows.text(i, 11))};
+    }
     define(connection, rules, object);
     carried.objects.push_back(std::move(object));
   }

@@ -5,6 +5,7 @@
 #include "planner/scope.hpp"
 #include "sql/connection.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct CarriedObject {
   std::string name;  ///< relations: quoted
   /// Oid of the table that is read or written as a whole when it is created; "0": none
   std::string built_from;
+  std::optional<sql::QualifiedName> partition;  ///< has it by itself, and may be gone by the swap
   std::vector<std::string> drop;
   std::vector<std::string> create;
   RewrittenText rewritten;  ///< what was met in all of it; its text is empty

@@ -45,6 +45,7 @@ class CarriedCheck {
   std::set<std::string> run() {
     check_objects();
     for (const EnumDomainWork& domain : work_.domains) check_domain(domain);
+    for (const EnumCompositeWork& composite : work_.composites) check_composite(composite);
     check_keys();
     for (const EnumTable& columns : enum_tables(work_)) {
       check_constraints(columns);
@@ -131,6 +132,32 @@ class CarriedCheck {
                                "online = false for that",
                                shown(*column)));
       break;
+    }
+  }
+
+  void check_composite(const EnumCompositeWork& work) {
+    carried_.insert(key("pg_class", work.composite->relation));
+    const std::string name = "composite type " + work.composite->name.display(context_.spec.schema);
+    if (!work.composite->obstacle.empty()) {
+      context_.refuse(
+          name,
+          fmt::format("{} keeps it from following: arrays, domains, typed and foreign "
+                      "tables of it are not carried over, nor are labels deeper inside",
+                      work.composite->obstacle),
+          "drop that, or give it another type, before the run; set it up again after it");
+    }
+    if (!work_.spec->when.empty()) {
+      context_.refuse(name, "columns are of it, and the labels in them would be split by \"when\"",
+                      "use map alone, or give those columns another type before the run");
+    }
+    for (const EnumWork& other : context_.scope.of<EnumWork>()) {
+      if (&other == &work_ || other.path != EnumPath::kShadow) continue;
+      for (const EnumCompositeWork& same : other.composites) {
+        if (same.composite->name == work.composite->name && work_.type->name < other.type->name) {
+          context_.refuse(name, "it holds two types that are replaced",
+                          "let two jobs replace them, one after the other");
+        }
+      }
     }
   }
 

@@ -1,5 +1,6 @@
 #include "planner/operations/enum/check_rows.hpp"
 
+#include "planner/operations/enum/enum_composite.hpp"
 #include "planner/operations/enum/enum_domain.hpp"
 #include "planner/operations/enum/enum_index.hpp"
 #include "planner/operations/enum/enum_plan.hpp"
@@ -10,7 +11,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <utility>
 
 namespace pgbackfill::planner {
 namespace {
@@ -31,9 +34,12 @@ bool may_merge(const EnumWork& work) {
 class RowCheck {
  public:
   /// The new type stands in the session's temporary schema meanwhile.
-  RowCheck(PreflightContext& context, const EnumWork& work) : context_(context), trial_(work) {
+  RowCheck(PreflightContext& context, const EnumWork& work)
+      : context_(context), trial_(work), built_anew_(work.built_anew) {
     trial_.shadow_type.schema = "pg_temp";
     for (EnumDomainWork& domain : trial_.domains) domain.shadow.schema = "pg_temp";
+    for (EnumCompositeWork& composite : trial_.composites) composite.shadow.schema = "pg_temp";
+    if (may_merge(trial_)) add_generated();
   }
 
   void run() {
@@ -46,6 +52,10 @@ class RowCheck {
     for (const EnumDomainWork& domain : trial_.domains) {
       rules.push_back(domain_rules(context_.connection, domain, shadow_rules(trial_)));
     }
+    std::vector<std::string> composites;
+    for (const EnumCompositeWork& composite : trial_.composites) {
+      composites.push_back(create_composite(context_.connection, trial_, composite).front());
+    }
     sql::Transaction undone(context_.connection);
     context_.connection.execute(fmt::format("CREATE TYPE {} AS ENUM ({})",
                                             trial_.shadow_type.quoted(),
@@ -53,6 +63,7 @@ class RowCheck {
     for (const EnumDomainWork& domain : trial_.domains) {
       context_.connection.execute(create_domain(trial_, domain));
     }
+    for (const std::string& composite : composites) context_.connection.execute(composite);
     for (const EnumTable& columns : tables) check_arrays(columns);
     for (std::size_t i = 0; i < tables.size(); ++i) {
       if (!check_conditions(tables[i]) || !may_merge(trial_)) continue;
@@ -66,10 +77,48 @@ class RowCheck {
   }
 
  private:
+  /// Columns that are generated over those of the type: what lies over them is built in the cutover
+  /// only, and is to be judged before.
+  void add_generated() {
+    std::vector<EnumColumnWork> found;
+    for (const EnumTable& columns : enum_tables(trial_)) {
+      for (const sql::Column& column : columns.table->columns) {
+        if (!column.generated) continue;
+        EnumColumnWork made;
+        made.table = columns.table;
+        made.column = &column;
+        made.label = columns.label;
+        made.shadow = sql::fit_identifier("pgbackfill_made_" + column.name);
+        std::string text = rewritten_default(context_.connection, trial_, made).text;
+        const bool over_it =
+            std::any_of(columns.columns.begin(), columns.columns.end(),
+                        [&](const auto* over) { return mentions_word(text, over->shadow); });
+        if (!over_it) continue;
+        generated_[&column] = std::move(text);
+        found.push_back(std::move(made));
+      }
+    }
+    trial_.columns.insert(trial_.columns.end(), found.begin(), found.end());
+    trial_.built_anew.clear();
+  }
+
+  /// The table with its shadows and what is generated over them, as a subquery.
+  std::string with_generated(const EnumTable& columns) const {
+    std::string made;
+    for (const EnumColumnWork* column : columns.columns) {
+      const auto found = generated_.find(column->column);
+      if (found == generated_.end()) continue;
+      made += fmt::format(", ({}) AS {}", found->second, quote_identifier(column->shadow));
+    }
+    if (made.empty()) return shadowed(columns);
+    return fmt::format("(SELECT t.*{} FROM {}) AS t", made, shadowed(columns));
+  }
+
   /// The table with its shadows, as a subquery.
   std::string shadowed(const EnumTable& columns) const {
     std::string shadows;
     for (const EnumColumnWork* column : columns.columns) {
+      if (generated_.contains(column->column)) continue;
       shadows += fmt::format(", {} AS {}", remap_expression(trial_, *column, "t"),
                              quote_identifier(column->shadow));
     }
@@ -78,21 +127,25 @@ class RowCheck {
 
   void check_arrays(const EnumTable& columns) {
     for (const EnumColumnWork* column : columns.columns) {
-      if (!column->array) continue;
-      const std::string name = quote_identifier(column->column->name);
-      const auto rows =
-          context_.connection
-              .execute(fmt::format("SELECT count(*) FROM {} WHERE array_ndims({}) > 1 "
-                                   "OR array_lower({}, 1) <> 1",
-                                   columns.table->name.quoted(), name, name))
-              .integer(0, 0);
-      if (rows == 0) continue;
-      context_.refuse(fmt::format("{}.{}", columns.label, column->column->name),
-                      fmt::format("{} row{} an array of several dimensions, or whose first element "
-                                  "is not number 1",
-                                  rows, rows == 1 ? " has" : "s have"),
-                      "only plain lists are carried over; change those rows before the run");
+      for (const LabelPlace& place : label_places(*column)) {
+        if (place.array) check_lists(*column, place);
+      }
     }
+  }
+
+  void check_lists(const EnumColumnWork& column, const LabelPlace& place) {
+    const std::string value = place.in("t." + quote_identifier(column.column->name));
+    const auto rows = context_.connection
+                          .execute(fmt::format("SELECT count(*) FROM {} AS t WHERE "
+                                               "array_ndims({}) > 1 OR array_lower({}, 1) <> 1",
+                                               column.table->name.quoted(), value, value))
+                          .integer(0, 0);
+    if (rows == 0) return;
+    context_.refuse(place.shown(column),
+                    fmt::format("{} row{} an array of several dimensions, or whose first element "
+                                "is not number 1",
+                                rows, rows == 1 ? " has" : "s have"),
+                    "only plain lists are carried over; change those rows before the run");
   }
 
   bool check_conditions(const EnumTable& columns) {
@@ -131,6 +184,21 @@ class RowCheck {
   }
 
   void check_unique(const EnumTable& columns, const EnumIndex& index) {
+    if (!built_anew_.contains(index.object) && !built_anew_.contains(index.constraint_object)) {
+      return check_keys(columns, index);
+    }
+    // It may lie over a function that takes the type, of which there is none for the new one yet:
+    // then the cutover tells.
+    context_.connection.execute("SAVEPOINT pgbackfill_trial");
+    try {
+      check_keys(columns, index);
+    } catch (const sql::Error& error) {
+      if (error.connection_lost()) throw;
+      context_.connection.execute("ROLLBACK TO SAVEPOINT pgbackfill_trial");
+    }
+  }
+
+  void check_keys(const EnumTable& columns, const EnumIndex& index) {
     std::vector<std::string> texts;
     std::vector<std::string> where;
     for (const std::string& key : index.keys) {
@@ -141,7 +209,7 @@ class RowCheck {
     const sql::Result rows = context_.connection.execute(fmt::format(
         "SELECT concat_ws(', ', {}), count(*), count(*) OVER () FROM {} WHERE {} GROUP BY {} "
         "HAVING count(*) > 1 ORDER BY 2 DESC, 1 LIMIT {}",
-        join(texts, ", "), shadowed(columns), where.empty() ? "true" : join(where, " AND "),
+        join(texts, ", "), with_generated(columns), where.empty() ? "true" : join(where, " AND "),
         join(index.keys, ", "), kSamples));
     if (rows.rows() == 0) return;
     std::vector<std::string> samples;
@@ -198,6 +266,8 @@ class RowCheck {
 
   PreflightContext& context_;
   EnumWork trial_;
+  const std::set<std::string> built_anew_;
+  std::map<const sql::Column*, std::string> generated_;  ///< over the shadows
 };
 
 }  // namespace

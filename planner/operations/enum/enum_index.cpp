@@ -94,6 +94,9 @@ void add_label_types(const EnumWork& work, LabelRules& rules) {
   }
   type.array = false;
   rules.types[work.type->name] = std::move(type);
+  for (const EnumCompositeWork& composite : work.composites) {
+    rules.opaque_types.insert(composite.composite->name);
+  }
 }
 
 LabelRules shadow_rules(const EnumWork& work) {
@@ -102,6 +105,9 @@ LabelRules shadow_rules(const EnumWork& work) {
   rules.new_types[work.type->name] = work.shadow_type;
   for (const EnumDomainWork& domain : work.domains) {
     rules.new_types[domain.domain->name] = domain.shadow;
+  }
+  for (const EnumCompositeWork& composite : work.composites) {
+    rules.new_types[composite.composite->name] = composite.shadow;
   }
   return rules;
 }

@@ -1,6 +1,7 @@
 #include "planner/operations/enum/enum_index.hpp"
 #include "planner/operations/enum/enum_return.hpp"
 #include "planner/operations/enum/enum_sql.hpp"
+#include "planner/operations/enum/enum_value.hpp"
 #include "planner/plan/losses.hpp"
 
 #include <fmt/format.h>
@@ -14,39 +15,40 @@ namespace {
 using sql::quote_identifier;
 using sql::quote_literal;
 
-/// The labels of a column, one each, and what stands beside them in the old column, which need not
+/// The labels at a place, one each, and what stands beside them in the old column, which need not
 /// be there: SQL over the row t.
 struct Labels {
+  std::string shown;  ///< the place, for people
   std::string from;   ///< the table, and what its arrays are made of
   std::string now;    ///< the label
   std::string old;    ///< as text; NULL where there is none
   std::string count;  ///< what is counted, behind the number: "rows"
 };
 
-Labels labels_of(const EnumColumnWork& column) {
+Labels labels_at(const EnumColumnWork& column, const LabelPlace& place) {
   const std::string table = column.table->name.quoted();
-  const std::string name = "t." + quote_identifier(column.column->name);
-  const std::string old = quote_literal(column.old_name);
-  if (!column.array) {
-    return {table + " AS t", name, fmt::format("(to_jsonb(t) ->> {})", old),
+  const std::string value = place.in("t." + quote_identifier(column.column->name));
+  std::string old = fmt::format("to_jsonb(t) -> {}", quote_literal(column.old_name));
+  if (!place.attribute.empty()) old += " -> " + quote_literal(place.attribute);
+  if (!place.array) {
+    return {place.shown(column), table + " AS t", value, fmt::format("({} #>> '{{}}')", old),
             "CASE c.rows WHEN 1 THEN ' row ' ELSE ' rows ' END"};
   }
-  return {fmt::format("{} AS t CROSS JOIN LATERAL unnest({}) WITH ORDINALITY AS e (label, place)",
-                      table, name),
-          "e.label", fmt::format("(to_jsonb(t) -> {} ->> (e.place - 1)::integer)", old),
+  return {place.shown(column),
+          fmt::format("{} AS t CROSS JOIN LATERAL unnest({}) WITH ORDINALITY AS e (label, place)",
+                      table, value),
+          "e.label", fmt::format("({} ->> (e.place - 1)::integer)", old),
           "CASE c.rows WHEN 1 THEN ' element ' ELSE ' elements ' END"};
 }
 
 /// Losses among the labels that `where` holds for.
-std::vector<std::string> label_counts(const WayBack& back, const EnumColumnWork& column,
+std::vector<std::string> label_counts(const WayBack& back, const Labels& labels,
                                       const std::string& type, const std::string& where) {
-  const Labels labels = labels_of(column);
   const std::string counts =
       fmt::format("(SELECT {}::text AS label, count(*) AS rows FROM {} WHERE {} GROUP BY 1)",
                   labels.now, labels.from, where);
   const std::string rows = fmt::format("c.rows || {} || quote_literal(c.label)", labels.count);
-  const std::string place =
-      quote_literal(fmt::format("{}.{}: ", column.label, column.column->name));
+  const std::string place = quote_literal(labels.shown + ": ");
   std::vector<std::string> losses;
   if (!back.lossy().empty()) {
     losses.push_back(fmt::format(
@@ -92,7 +94,7 @@ bool over_bare_columns(const EnumIndex& index, const EnumTable& columns) {
     };
     const bool bare = std::all_of(index.keys.begin(), index.keys.end(), [&](const auto& key) {
       const bool is_it = key == column->shadow || key == quote_identifier(column->shadow);
-      return leaves(key) || (is_it && !column->array);
+      return leaves(key) || (is_it && !column->array && column->composite == nullptr);
     });
     return bare && leaves(index.predicate);
   });
@@ -129,7 +131,7 @@ std::vector<std::string> duplicates_on_the_way(sql::Connection& connection, cons
   for (const EnumTable& columns : enum_tables(trial)) {
     std::string shadows;
     for (const EnumColumnWork* column : columns.columns) {
-      if (column->array) continue;
+      if (column->array || column->composite != nullptr) continue;
       shadows +=
           fmt::format(", {} AS {}", label_back(trial, *column), quote_identifier(column->shadow));
     }
@@ -141,15 +143,19 @@ std::vector<std::string> duplicates_on_the_way(sql::Connection& connection, cons
   return questions;
 }
 
-std::string nested_arrays(const EnumColumnWork& column) {
-  const std::string name = quote_identifier(column.column->name);
-  return fmt::format(
-      "SELECT {0} || count(*) || CASE count(*) WHEN 1 THEN ' row has' ELSE ' rows have' END || ' "
-      "an array of several dimensions, or whose first element is not number 1; change those rows "
-      "first', true FROM {1} WHERE array_ndims({2}) > 1 OR array_lower({2}, 1) <> 1 HAVING "
-      "count(*) > 0",
-      quote_literal(fmt::format("{}.{}: ", column.label, column.column->name)),
-      column.table->name.quoted(), name);
+std::vector<std::string> nested_arrays(const EnumColumnWork& column) {
+  std::vector<std::string> questions;
+  for (const LabelPlace& place : label_places(column)) {
+    if (!place.array) continue;
+    questions.push_back(fmt::format(
+        "SELECT {0} || count(*) || CASE count(*) WHEN 1 THEN ' row has' ELSE ' rows have' END || ' "
+        "an array of several dimensions, or whose first element is not number 1; change those rows "
+        "first', true FROM {1} AS t WHERE array_ndims({2}) > 1 OR array_lower({2}, 1) <> 1 HAVING "
+        "count(*) > 0",
+        quote_literal(place.shown(column) + ": "), column.table->name.quoted(),
+        place.in("t." + quote_identifier(column.column->name))));
+  }
+  return questions;
 }
 
 std::string made_over_carried(const EnumWork& work, const Carried& carried) {
@@ -164,21 +170,29 @@ std::string made_over_carried(const EnumWork& work, const Carried& carried) {
 
 std::vector<std::string> label_losses(const WayBack& back, const EnumColumnWork& column,
                                       const std::string& type) {
-  return label_counts(back, column, type, "true");
+  std::vector<std::string> losses;
+  for (const LabelPlace& place : label_places(column)) {
+    append(losses, label_counts(back, labels_at(column, place), type, "true"));
+  }
+  return losses;
 }
 
 std::vector<std::string> losses_beside_old(const WayBack& back, const EnumColumnWork& column,
                                            const std::string& type) {
   const LabelPairs& agreeing = back.work().agreeing;
-  const Labels labels = labels_of(column);
-  // The first condition is asked once, before any row is read.
-  std::string where =
-      fmt::format("({})", probe::column_exists(column.table->name, column.old_name));
-  if (!agreeing.empty()) {
-    where += fmt::format(" AND (({}, {}::text) IN ({})) IS NOT TRUE", labels.old, labels.now,
-                         pair_list(agreeing));
+  std::vector<std::string> losses;
+  for (const LabelPlace& place : label_places(column)) {
+    const Labels labels = labels_at(column, place);
+    // The first condition is asked once, before any row is read.
+    std::string where =
+        fmt::format("({})", probe::column_exists(column.table->name, column.old_name));
+    if (!agreeing.empty()) {
+      where += fmt::format(" AND (({}, {}::text) IN ({})) IS NOT TRUE", labels.old, labels.now,
+                           pair_list(agreeing));
+    }
+    append(losses, label_counts(back, labels, type, where));
   }
-  return label_counts(back, column, type, where);
+  return losses;
 }
 
 }  // namespace pgbackfill::planner

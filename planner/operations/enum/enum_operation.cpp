@@ -96,6 +96,9 @@ class Enum : public Operation {
       for (const sql::EnumDomain& domain : work.type->domains) {
         needs.types.push_back({domain.name, domain.owner, domain.owned, true});
       }
+      for (const sql::EnumComposite& composite : work.type->composites) {
+        needs.types.push_back({composite.name, composite.owner, composite.owned, true});
+      }
       for (const EnumColumnWork& column : work.columns) {
         needs.alter(*column.table, true, column.shadow);
       }

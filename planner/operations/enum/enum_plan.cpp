@@ -2,6 +2,7 @@
 
 #include "planner/operations/enum/carried_objects.hpp"
 #include "planner/operations/enum/enum_check.hpp"
+#include "planner/operations/enum/enum_composite.hpp"
 #include "planner/operations/enum/enum_domain.hpp"
 #include "planner/operations/enum/enum_index.hpp"
 #include "planner/operations/enum/enum_key.hpp"
@@ -81,6 +82,7 @@ void drop_old(PlanContext& context, const EnumWork& work, const std::string& no_
       add(std::move(step));
     }
   }
+  for (Step& step : drop_old_composites(context, back)) add(std::move(step));
   for (Step& step : drop_old_domains(context, back)) add(std::move(step));
   Step step = make_step(Stage::kFinish, type_label(context, work), "drop-type");
   step.table.clear();
@@ -104,6 +106,7 @@ void plan_enum_expand(PlanContext& context) {
     if (work.path != EnumPath::kShadow) continue;
     create_type(context, work);
     add_domain_steps(context, work);
+    add_composite_steps(context, work);
     for (const EnumTable& columns : enum_tables(work)) {
       for (const EnumColumnWork* column : columns.columns) {
         add_shadow(context, work, *column);

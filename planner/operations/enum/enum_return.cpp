@@ -40,8 +40,7 @@ Step fill(const PlanContext& context, const EnumWork& back, const EnumTable& col
   const std::string shown = table.name.display(context.spec.schema);
   const std::string old = quote_identifier(column.shadow);
   const std::string value = remap_expression(back, column, "t");
-  const std::string differs =
-      fmt::format("{} IS DISTINCT FROM {}", comparable_shadow(back, column, "t"), value);
+  const std::string differs = shadow_differs(back, column, "t");
   Step step =
       make_step(Stage::kFinish, columns.label, "return-values", shown + ":" + column.shadow);
   step.title = fmt::format("fill {} from {}", column.shadow, column.column->name);
@@ -83,17 +82,21 @@ std::vector<std::string> questions(PlanContext& context, const WayBack& back, co
       columns.emplace_back(column.table->name, name);
     }
   }
-  std::vector<std::string> questions{
-      type_dependents(work.type->name, type, columns,
-                      dependents_now(context.connection, work.type->name)),
-      made_over_carried(work, carried)};
+  std::vector<sql::QualifiedName> types{work.type->name};
+  for (const EnumDomainWork& domain : work.domains) types.push_back(domain.domain->name);
+  for (const EnumCompositeWork& made : work.composites) types.push_back(made.composite->name);
+  std::vector<std::string> questions{made_over_carried(work, carried)};
+  for (const sql::QualifiedName& replaced : types) {
+    questions.push_back(type_dependents(replaced, replaced.display(context.spec.schema), columns,
+                                        dependents_now(context.connection, replaced)));
+  }
   for (const EnumColumnWork& column : work.columns) {
     const sql::QualifiedName& table = column.table->name;
     const std::string& name = column.column->name;
     questions.push_back(column_dependents(table, column.label, name,
                                           dependents_now(context.connection, table, name)));
     append(questions, losses_beside_old(back, column, type));
-    if (column.array) questions.push_back(nested_arrays(column));
+    append(questions, nested_arrays(column));
   }
   return questions;
 }

@@ -28,7 +28,7 @@ std::string made_over_carried(const EnumWork& work, const Carried& carried);
 /// equal ones. Not while the old values stand, which tell them apart.
 std::vector<std::string> duplicates_on_the_way(sql::Connection& connection, const WayBack& back);
 /// Lists alone come back.
-std::string nested_arrays(const EnumColumnWork& column);
+std::vector<std::string> nested_arrays(const EnumColumnWork& column);
 
 /// What is lost with the old values of a column: labels that come back as another one than they
 /// came from, and those of which nothing tells what they become.

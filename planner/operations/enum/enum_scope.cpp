@@ -66,12 +66,18 @@ bool can_rename(const EnumWork& work) {
   return true;
 }
 
-/// Whether the column holds the type's labels: by itself, as an array, or through a domain.
+/// Whether the column holds the type's labels: by itself, as an array, or through a domain
+/// or composite type.
 bool is_of_type(const EnumWork& work, const sql::Column& column, EnumColumnWork& found) {
   const sql::QualifiedName& type = work.type->name;
   // The server calls the array of a type so unless that name was taken.
   found.array = column.type_name == sql::QualifiedName{type.schema, "_" + type.name};
   if (found.array || (column.type_kind == 'e' && column.type_name == type)) return true;
+  for (const sql::EnumComposite& composite : work.type->composites) {
+    if (column.type_name != composite.name) continue;
+    found.composite = &composite;
+    return true;
+  }
   for (const sql::EnumDomain& domain : work.type->domains) {
     found.domain_array = !domain.array && column.type_name == domain.array_type;
     if (!found.domain_array && column.type_name != domain.name) continue;
@@ -82,12 +88,18 @@ bool is_of_type(const EnumWork& work, const sql::Column& column, EnumColumnWork&
   return false;
 }
 
-void resolve_domains(EnumWork& work) {
+void resolve_made_of_it(EnumWork& work) {
   for (const sql::EnumDomain& domain : work.type->domains) {
     const sql::QualifiedName& name = domain.name;
     work.domains.push_back({&domain,
                             {name.schema, work.shadow_name(name.name)},
                             {name.schema, work.aside_name(name.name)}});
+  }
+  for (const sql::EnumComposite& composite : work.type->composites) {
+    const sql::QualifiedName& name = composite.name;
+    work.composites.push_back({&composite,
+                               {name.schema, work.shadow_name(name.name)},
+                               {name.schema, work.aside_name(name.name)}});
   }
 }
 
@@ -98,6 +110,12 @@ const EnumDomainWork* EnumWork::domain(const sql::QualifiedName& name) const {
     return known.domain->name == name;
   });
   return found == domains.end() ? nullptr : &*found;
+}
+
+const EnumCompositeWork& EnumWork::composite_of(const EnumColumnWork& column) const {
+  return *std::find_if(composites.begin(), composites.end(), [&](const EnumCompositeWork& known) {
+    return known.composite == column.composite;
+  });
 }
 
 std::optional<EnumWork> resolve_enum(const JobSpec& spec, const sql::Catalog& catalog,
@@ -112,7 +130,7 @@ std::optional<EnumWork> resolve_enum(const JobSpec& spec, const sql::Catalog& ca
   map_labels(work);
   if (already_equal(work)) return work;
   work.path = can_rename(work) ? EnumPath::kRename : EnumPath::kShadow;
-  resolve_domains(work);
+  resolve_made_of_it(work);
   for (const sql::Table& table : catalog.tables) {
     if ((table.kind != 'r' && table.kind != 'p') || table.is_partition) continue;
     for (const sql::Column& column : table.columns) {

@@ -77,10 +77,8 @@ std::vector<std::string> create_sync(const PlanContext& context, const EnumWork&
   for (const EnumColumnWork* column : columns.columns) {
     const std::string target = "NEW." + quote_identifier(column->shadow);
     if (remaps_plainly(work, *column)) {
-      const std::string value = remap_expression(work, *column, "NEW");
-      assignments += fmt::format("  {} := {};\n", target, value);
-      conditions.push_back(
-          fmt::format("{} IS DISTINCT FROM {}", comparable_shadow(work, *column, "NEW"), value));
+      assignments += fmt::format("  {} := {};\n", target, remap_expression(work, *column, "NEW"));
+      conditions.push_back(shadow_differs(work, *column, "NEW"));
     } else {
       assignments += fmt::format("  SELECT {} INTO {} FROM (SELECT NEW.*) AS t;\n",
                                  remap_expression(work, *column, "t"), target);

@@ -1,4 +1,5 @@
 #include "planner/operations/enum/carried_objects.hpp"
+#include "planner/operations/enum/enum_composite.hpp"
 #include "planner/operations/enum/enum_domain.hpp"
 #include "planner/operations/enum/enum_key.hpp"
 #include "planner/operations/enum/enum_plan.hpp"
@@ -47,6 +48,13 @@ std::string refuse_dependents(std::string_view from, std::string_view message,
                                    from, message, hint));
 }
 
+/// The swap's lock of the root keeps the answer true.
+std::vector<std::string> while_there(const CarriedObject& object,
+                                     const std::vector<std::string>& statements) {
+  if (!object.partition) return statements;
+  return {only_if(probe::is_partition(*object.partition), statements)};
+}
+
 /// Fails the swap when something made after the plan still hangs on the old columns: it would go
 /// on reading values that no longer change.
 std::string nothing_left_behind(const EnumWork& work) {
@@ -72,20 +80,29 @@ std::string nothing_left_behind(const EnumWork& work) {
                   work.back ? "roll back" : "run"));
 }
 
+std::string regtype(const sql::QualifiedName& type) {
+  return quote_literal(type.quoted()) + "::regtype";
+}
+
 /// The same for columns that came after the plan, or whose table has left the one that it was a
 /// partition of: they would keep the old labels, and the type with them. Temporary tables end with
 /// their session.
 std::string no_column_left_behind(const EnumWork& work) {
   std::vector<std::string> names;
   for (const EnumColumnWork& column : work.columns) names.push_back(column.old_name);
+  std::vector<std::string> types{regtype(work.old_type)};
+  for (const EnumDomainWork& domain : work.domains) types.push_back(regtype(domain.old));
+  for (const EnumCompositeWork& composite : work.composites) {
+    types.push_back(regtype(composite.old));
+  }
   return refuse_dependents(
       fmt::format("pg_type AS t\n"
                   "  JOIN pg_depend AS d ON d.refclassid = 'pg_type'::regclass\n"
                   "    AND d.refobjid IN (t.oid, t.typarray) AND d.classid = 'pg_class'::regclass\n"
                   "  JOIN pg_attribute AS a ON a.attrelid = d.objid AND a.attnum = d.objsubid\n"
                   "  JOIN pg_class AS c ON c.oid = d.objid AND c.relpersistence <> 't'\n"
-                  "  WHERE t.oid = {}::regtype AND a.attname NOT IN ({})",
-                  quote_literal(work.old_type.quoted()), literal_list(names)),
+                  "  WHERE t.oid IN ({0}) AND c.reltype NOT IN ({0}) AND a.attname NOT IN ({1})",
+                  join(types, ", "), literal_list(names)),
       "not in the plan, and of the type whose labels change",
       "Drop it, or make it text; run again, and give it the type afterwards.");
 }
@@ -154,7 +171,7 @@ std::vector<std::string> swap_statements(PlanContext& context, const EnumWork& w
   }
   append(statements, drop_keys(keys));
   for (const CarriedObject* object : in_drop_order(carried.objects)) {
-    append(statements, object->drop);
+    append(statements, while_there(*object, object->drop));
   }
   for (const EnumTable& columns : tables) {
     append(statements, swap_table(context, work, columns));
@@ -163,7 +180,10 @@ std::vector<std::string> swap_statements(PlanContext& context, const EnumWork& w
   statements.push_back(rename_type(work.type->name, work.old_type.name));
   statements.push_back(rename_type(work.shadow_type, work.type->name.name));
   append(statements, swap_domains(context, work));
-  for (const CarriedObject& object : carried.objects) append(statements, object.create);
+  append(statements, swap_composites(work));
+  for (const CarriedObject& object : carried.objects) {
+    append(statements, while_there(object, object.create));
+  }
   if (!work.columns.empty()) {
     statements.push_back(nothing_left_behind(work));
     // On a way back they are asked for before it begins.

@@ -60,41 +60,87 @@ std::string kept_or(const EnumWork& work, std::string_view kept, std::string_vie
                      pair_list(work.agreeing), value);
 }
 
+/// The new value of labels that lie at `value`, beside those at `kept`.
+std::string remapped(const EnumWork& work, const sql::Table& table, bool array,
+                     const std::string& value, const std::string& kept, std::string_view row) {
+  if (!array) return kept_or(work, kept, value, label_expression(work, table, value, row));
+  return fmt::format(
+      "(CASE WHEN {0} IS NOT NULL THEN coalesce((SELECT array_agg({1} ORDER BY e.place) FROM "
+      "unnest({0}) WITH ORDINALITY AS e (label, place)), '{{}}'::{2}[]) END)",
+      value,
+      kept_or(work, fmt::format("({})[e.place::integer]", kept), "e.label",
+              label_expression(work, table, "e.label", row)),
+      work.shadow_type.quoted());
+}
+
+/// A row of a composite type, attribute by attribute.
+std::string remapped_row(const EnumWork& work, const EnumColumnWork& column,
+                         const std::string& value, const std::string& kept, std::string_view row) {
+  std::vector<std::string> attributes;
+  for (const sql::EnumComposite::Attribute& attribute : column.composite->attributes) {
+    const LabelPlace place{attribute.name, attribute.array};
+    attributes.push_back(attribute.labels ? remapped(work, *column.table, place.array,
+                                                     place.in(value), place.in(kept), row)
+                                          : place.in(value));
+  }
+  return fmt::format("(CASE WHEN {} IS DISTINCT FROM NULL THEN ROW({})::{} END)", value,
+                     join(attributes, ", "), shadow_column_type(work, column));
+}
+
 }  // namespace
 
+std::string LabelPlace::in(const std::string& value) const {
+  return attribute.empty() ? value : fmt::format("({}).{}", value, quote_identifier(attribute));
+}
+
+std::string LabelPlace::shown(const EnumColumnWork& column) const {
+  return fmt::format("{}.{}{}{}", column.label, column.column->name, attribute.empty() ? "" : ".",
+                     attribute);
+}
+
+std::vector<LabelPlace> label_places(const EnumColumnWork& column) {
+  if (column.composite == nullptr) return {{"", column.array}};
+  std::vector<LabelPlace> places;
+  for (const sql::EnumComposite::Attribute& attribute : column.composite->attributes) {
+    if (attribute.labels) places.push_back({attribute.name, attribute.array});
+  }
+  return places;
+}
+
 std::string shadow_column_type(const EnumWork& work, const EnumColumnWork& column) {
+  if (column.composite != nullptr) return work.composite_of(column).shadow.quoted();
   if (column.domain == nullptr) return work.shadow_type.quoted() + (column.array ? "[]" : "");
   return work.domain(column.domain->name)->shadow.quoted() + (column.domain_array ? "[]" : "");
 }
 
 bool remaps_plainly(const EnumWork& work, const EnumColumnWork& column) {
-  return work.spec->when.empty() && !column.array;
+  return work.spec->when.empty() && !column.array && column.composite == nullptr;
 }
 
 std::string remap_expression(const EnumWork& work, const EnumColumnWork& column,
                              std::string_view row) {
   const std::string value = fmt::format("{}.{}", row, quote_identifier(column.column->name));
   const std::string kept = fmt::format("{}.{}", row, quote_identifier(column.shadow));
-  if (!column.array) {
-    return kept_or(work, kept, value, label_expression(work, *column.table, value, row));
-  }
-  const std::string list = fmt::format(
-      "(CASE WHEN {0} IS NOT NULL THEN coalesce((SELECT array_agg({1} ORDER BY e.place) FROM "
-      "unnest({0}) WITH ORDINALITY AS e (label, place)), '{{}}'::{2}[]) END)",
-      value,
-      kept_or(work, fmt::format("({})[e.place::integer]", kept), "e.label",
-              label_expression(work, *column.table, "e.label", row)),
-      work.shadow_type.quoted());
+  if (column.composite != nullptr) return remapped_row(work, column, value, kept, row);
+  const std::string result = remapped(work, *column.table, column.array, value, kept, row);
   // Arrays of a domain and of what it is made of cannot be compared.
-  if (!column.domain_array) return list;
-  return fmt::format("({}::{})", list, shadow_column_type(work, column));
+  if (!column.domain_array) return result;
+  return fmt::format("({}::{})", result, shadow_column_type(work, column));
 }
 
-std::string comparable_shadow(const EnumWork& work, const EnumColumnWork& column,
-                              std::string_view row) {
+std::string shadow_differs(const EnumWork& work, const EnumColumnWork& column,
+                           std::string_view row) {
   const std::string shadow = fmt::format("{}.{}", row, quote_identifier(column.shadow));
-  if (column.domain == nullptr || column.array) return shadow;
-  return fmt::format("({}::{})", shadow, work.shadow_type.quoted());
+  const std::string value = remap_expression(work, column, row);
+  // Of a row value's attributes some may have no operator that compares them (json).
+  if (column.composite != nullptr) {
+    return fmt::format("({})::text IS DISTINCT FROM ({})::text", shadow, value);
+  }
+  // No operator takes a domain over an enum type.
+  const bool bare = column.domain == nullptr || column.array;
+  return fmt::format("{} IS DISTINCT FROM {}",
+                     bare ? shadow : fmt::format("({}::{})", shadow, work.shadow_type.quoted()),
+                     value);
 }
 
 Assignment shadow_assignment(const EnumWork& work, const EnumColumnWork& column) {
@@ -112,9 +158,12 @@ Assignment shadow_assignment(const EnumWork& work, const EnumColumnWork& column)
   } else {
     assignment.resolve = ResolveKind::kServer;
   }
-  assignment.pending =
-      fmt::format("t.{} IS NOT NULL AND t.{} IS NULL", quote_identifier(column.column->name),
-                  quote_identifier(assignment.column));
+  // A row value with a NULL in it is neither NULL nor NOT NULL.
+  const bool row_value = column.composite != nullptr;
+  assignment.pending = fmt::format("t.{} {} AND t.{} {}", quote_identifier(column.column->name),
+                                   row_value ? "IS DISTINCT FROM NULL" : "IS NOT NULL",
+                                   quote_identifier(assignment.column),
+                                   row_value ? "IS NOT DISTINCT FROM NULL" : "IS NULL");
   return assignment;
 }
 

@@ -6,8 +6,22 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pgbackfill::planner {
+
+/// Where labels lie in a column: its values are labels, or lists of them, or rows of a composite
+/// type with attributes that are.
+struct LabelPlace {
+  std::string attribute;  ///< of a composite type; else empty
+  bool array = false;
+
+  /// What lies there, of the column's value `value`, as SQL.
+  std::string in(const std::string& value) const;
+  /// The column, and the attribute, for people.
+  std::string shown(const EnumColumnWork& column) const;
+};
+std::vector<LabelPlace> label_places(const EnumColumnWork& column);
 
 /// The type of a column's shadow, as SQL.
 std::string shadow_column_type(const EnumWork& work, const EnumColumnWork& column);
@@ -19,10 +33,9 @@ bool remaps_plainly(const EnumWork& work, const EnumColumnWork& column);
 std::string remap_expression(const EnumWork& work, const EnumColumnWork& column,
                              std::string_view row);
 
-/// The shadow of the row `row`, so that it can be compared with its new value: no operator takes a
-/// domain over an enum type.
-std::string comparable_shadow(const EnumWork& work, const EnumColumnWork& column,
-                              std::string_view row);
+/// The shadow of the row `row` has another value than it should, as a condition.
+std::string shadow_differs(const EnumWork& work, const EnumColumnWork& column,
+                           std::string_view row);
 
 /// What the backfill sets.
 Assignment shadow_assignment(const EnumWork& work, const EnumColumnWork& column);

@@ -21,12 +21,13 @@ using LabelPairs = std::vector<std::pair<std::string, std::string>>;
 struct EnumColumnWork {
   const sql::Table* table = nullptr;
   const sql::Column* column = nullptr;
-  bool array = false;                       ///< its values are lists of labels
-  const sql::EnumDomain* domain = nullptr;  ///< it is of this domain, or
-  bool domain_array = false;                ///< of an array of it
-  std::string label;                        ///< of the table
-  std::string shadow;                       ///< name of the new column until the swap
-  std::string old_name;                     ///< name of the old column after the swap
+  bool array = false;                             ///< its values are lists of labels
+  const sql::EnumDomain* domain = nullptr;        ///< it is of this domain, or
+  bool domain_array = false;                      ///< of an array of it
+  const sql::EnumComposite* composite = nullptr;  ///< it is of this composite type
+  std::string label;                              ///< of the table
+  std::string shadow;                             ///< name of the new column until the swap
+  std::string old_name;                           ///< name of the old column after the swap
 };
 
 /// A domain over the type: it gets a new one beside it, over the new labels.
@@ -34,6 +35,13 @@ struct EnumDomainWork {
   const sql::EnumDomain* domain = nullptr;
   sql::QualifiedName shadow;  ///< until the swap
   sql::QualifiedName old;     ///< of the old one after the swap
+};
+
+/// The same of a composite type.
+struct EnumCompositeWork {
+  const sql::EnumComposite* composite = nullptr;
+  sql::QualifiedName shadow;
+  sql::QualifiedName old;
 };
 
 /// How an enum type gets its labels.
@@ -51,6 +59,7 @@ struct EnumWork {
   std::vector<std::string> unmapped;  ///< labels of the catalog that nothing maps into the new list
   std::vector<EnumColumnWork> columns;
   std::vector<EnumDomainWork> domains;  ///< each after the one it is made of
+  std::vector<EnumCompositeWork> composites;
   sql::QualifiedName shadow_type;
 
   /// It is the way back of such a swap (WayBack): texts get the labels that they have while it is
@@ -71,6 +80,8 @@ struct EnumWork {
 
   /// nullptr: the name is none of a domain over the type.
   const EnumDomainWork* domain(const sql::QualifiedName& name) const;
+  /// REQUIRES: the composite type is one of the work's.
+  const EnumCompositeWork& composite_of(const EnumColumnWork& column) const;
 
   sql::QualifiedName old_type;  ///< what the type is called after the swap
   /// Oids of indexes and constraints that are built again in the swap, because they lie over

@@ -12,7 +12,17 @@ namespace {
 using sql::Token;
 using Kind = Token::Kind;
 
-std::string quote_element(std::string_view value) {
+bool is_null(std::string_view value) {
+  constexpr std::string_view kNull = "null";
+  return std::equal(value.begin(), value.end(), kNull.begin(), kNull.end(),
+                    [](char c, char lower) { return (c | 0x20) == lower; });
+}
+
+/// As the server writes it: quoted where it must be.
+std::string array_element(std::string_view value) {
+  const bool plain =
+      !value.empty() && !is_null(value) && value.find_first_of("{}\",\\ \t\n\r\v\f") == value.npos;
+  if (plain) return std::string(value);
   std::string quoted = "\"";
   for (const char c : value) {
     if (c == '"' || c == '\\') quoted += '\\';
@@ -127,9 +137,7 @@ class Rewriter {
     bool quoted = false;
     const auto end_element = [&] {
       if (!element.empty() || quoted) {
-        const bool null =
-            !quoted && element.size() == 4 && (element[0] == 'N' || element[0] == 'n');
-        result += null ? element : quote_element(map_label(type, element));
+        result += !quoted && is_null(element) ? element : array_element(map_label(type, element));
       }
       element.clear();
       quoted = false;

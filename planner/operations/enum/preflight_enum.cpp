@@ -3,6 +3,7 @@
 #include "planner/operations/enum/check_rows.hpp"
 #include "planner/operations/enum/enum_checks.hpp"
 #include "planner/operations/enum/enum_index.hpp"
+#include "planner/operations/enum/enum_value.hpp"
 #include "planner/operations/enum/enum_work.hpp"
 
 #include <fmt/format.h>
@@ -25,15 +26,18 @@ std::map<std::string, std::int64_t> count_labels(PreflightContext& context, cons
   for (const std::string& label : labels) counts[label] = 0;
   for (const EnumColumnWork& column : work.columns) {
     const std::string name = "t." + sql::quote_identifier(column.column->name);
-    const sql::Result rows = context.connection.execute(
-        fmt::format(
-            "SELECT e.label::text, count(*) FROM {} AS t CROSS JOIN LATERAL {} AS e (label) "
-            "WHERE e.label::text = ANY ($1::text[]) GROUP BY 1",
-            column.table->name.quoted(),
-            column.array ? fmt::format("unnest({})", name) : fmt::format("(SELECT {})", name)),
-        {sql::text_array_literal(labels)});
-    for (int i = 0; i < rows.rows(); ++i)
-      counts[std::string(rows.text(i, 0))] += rows.integer(i, 1);
+    for (const LabelPlace& place : label_places(column)) {
+      const std::string value = place.in(name);
+      const sql::Result rows = context.connection.execute(
+          fmt::format(
+              "SELECT e.label::text, count(*) FROM {} AS t CROSS JOIN LATERAL {} AS e (label) "
+              "WHERE e.label::text = ANY ($1::text[]) GROUP BY 1",
+              column.table->name.quoted(),
+              place.array ? fmt::format("unnest({})", value) : fmt::format("(SELECT {})", value)),
+          {sql::text_array_literal(labels)});
+      for (int i = 0; i < rows.rows(); ++i)
+        counts[std::string(rows.text(i, 0))] += rows.integer(i, 1);
+    }
   }
   return counts;
 }
@@ -126,7 +130,10 @@ void check_shadow(PreflightContext& context, const EnumWork& work) {
   }
   check_function_bodies(context, dependents);
   for (const EnumColumnWork& column : work.columns) check_default(context, work, column);
-  if (work.unmapped.empty()) check_enum_rows(context, work);
+  const bool all_follow =
+      std::all_of(work.composites.begin(), work.composites.end(),
+                  [](const EnumCompositeWork& made) { return made.composite->obstacle.empty(); });
+  if (work.unmapped.empty() && all_follow) check_enum_rows(context, work);
 }
 
 void check_leftovers(PreflightContext& context) {
@@ -135,6 +142,9 @@ void check_leftovers(PreflightContext& context) {
     std::vector<sql::QualifiedName> types{work.shadow_type, work.old_type};
     for (const EnumDomainWork& domain : work.domains) {
       types.insert(types.end(), {domain.shadow, domain.old});
+    }
+    for (const EnumCompositeWork& composite : work.composites) {
+      types.insert(types.end(), {composite.shadow, composite.old});
     }
     for (const sql::QualifiedName& type : types) {
       if (context.connection.execute("SELECT to_regtype($1) IS NOT NULL", {type.quoted()})

@@ -33,6 +33,7 @@ WayBack::WayBack(const EnumWork& work) : spec_(*work.spec), work_(work) {
   std::swap(work_.shadow_type, work_.old_type);
   for (EnumColumnWork& column : work_.columns) std::swap(column.shadow, column.old_name);
   for (EnumDomainWork& domain : work_.domains) std::swap(domain.shadow, domain.old);
+  for (EnumCompositeWork& composite : work_.composites) std::swap(composite.shadow, composite.old);
   spec_.values = work.type->labels;
   spec_.when.clear();
   for (const std::string& label : work.spec->values) {
