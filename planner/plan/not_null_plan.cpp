@@ -42,15 +42,17 @@ std::string add_constraint(const std::string& name, const std::string& column,
 /// A partition keeps a NOT NULL that is its own too: one that it had before it was attached, or
 /// that came with a primary key's part.
 std::string drop_of_partitions(const sql::QualifiedName& table, const std::string& column) {
+  const std::string name = sql::quote_literal(column);
   return "DO " +
          sql::quote_literal(fmt::format(
              "DECLARE part regclass;\nBEGIN\n"
              "  FOR part IN SELECT t.relid FROM pg_catalog.pg_partition_tree({}::regclass) AS t\n"
              "    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = t.relid AND a.attname = {}\n"
              "    WHERE a.attnotnull ORDER BY t.level\n"
-             "  LOOP\n    EXECUTE format({}, part);\n  END LOOP;\nEND",
-             sql::quote_literal(table.quoted()), sql::quote_literal(column),
-             sql::quote_literal("ALTER TABLE %s " + alter_column(column, "DROP NOT NULL"))));
+             "  LOOP\n"
+             "    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL', part, {});\n"
+             "  END LOOP;\nEND",
+             sql::quote_literal(table.quoted()), name, name));
 }
 
 /// Gives the step its one ALTER TABLE, which also drops the default where there is one: from

@@ -17,7 +17,7 @@ constexpr double kSecondsPerRow = 4e-6;
 constexpr double kSecondsPerByte = 13e-9;
 constexpr double kSecondsPerValidatedRow = 0.7e-6;
 constexpr double kSecondsPerIndexedRow = 1e-6;
-constexpr double kSecondsPerComparedRow = 0.4e-6;
+constexpr double kSecondsPerComparedRow = 1.5e-6;
 /// Of a row that stays in its page: the new version, and its share of pruning.
 constexpr double kWalPerRow = 143;
 /// Of one that moves, beside its own bytes, and for each index that it enters.

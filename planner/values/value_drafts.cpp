@@ -117,8 +117,9 @@ ValueJoin source_join(const PlanContext& context, const ValueWork& work) {
             fmt::format("s.{}{}", quote_identifier(wanted), cast ? "::" + work.type : ""),
             estimated_rows(parent)};
   }
-  return {fmt::format("LATERAL (SELECT {} AS value)", source_expression(context, work)), "true",
-          "s.value"};
+  // OFFSET keeps it from being merged into its query, and computed for each mention.
+  return {fmt::format("LATERAL (SELECT {} AS value OFFSET 0)", source_expression(context, work)),
+          "true", "s.value"};
 }
 
 std::string filled_expression(const PlanContext& context, const ValueWork& work) {
