@@ -19,6 +19,11 @@ std::vector<KeyColumn> identity(const TableBackfill& table) {
 
 }  // namespace
 
+/// OFFSET keeps it from being merged into its query, and computed for each mention.
+ValueJoin computed_source(const std::string& expression) {
+  return {fmt::format("LATERAL (SELECT {} AS value OFFSET 0)", expression), "true", "s.value"};
+}
+
 std::string find_stale(const TableBackfill& table, const Assignment& assignment,
                        const ValueJoin& source, std::int64_t limit) {
   std::string columns;

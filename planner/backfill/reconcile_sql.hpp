@@ -7,6 +7,9 @@
 
 namespace pgbackfill::planner {
 
+/// A value that an expression over the row t gives, as a source.
+ValueJoin computed_source(const std::string& expression);
+
 /// Rows whose column differs from what its source says now, by their key (else their ctid) as
 /// text columns. Rows that the source has no value for are not among them: what `otherwise` gave
 /// them, or the application itself, stands.

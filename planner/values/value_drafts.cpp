@@ -1,4 +1,5 @@
 #include "planner/backfill/backfill_drafts.hpp"
+#include "planner/backfill/reconcile_sql.hpp"
 #include "planner/spec_resolution.hpp"
 #include "planner/values/dependencies.hpp"
 #include "planner/values/value_plan.hpp"
@@ -117,9 +118,7 @@ ValueJoin source_join(const PlanContext& context, const ValueWork& work) {
             fmt::format("s.{}{}", quote_identifier(wanted), cast ? "::" + work.type : ""),
             estimated_rows(parent)};
   }
-  // OFFSET keeps it from being merged into its query, and computed for each mention.
-  return {fmt::format("LATERAL (SELECT {} AS value OFFSET 0)", source_expression(context, work)),
-          "true", "s.value"};
+  return computed_source(source_expression(context, work));
 }
 
 std::string filled_expression(const PlanContext& context, const ValueWork& work) {

@@ -176,10 +176,7 @@ void add_enum_reconcile(PlanContext& context, const EnumWork& work) {
       if (backfill == nullptr) continue;
       const TableBackfill& table = *backfill->backfill;
       const Assignment assignment = shadow_assignment(work, column);
-      // OFFSET as for a value from SQL: computed once.
-      const ValueJoin source{
-          fmt::format("LATERAL (SELECT {} AS value OFFSET 0)", assignment.expression), "true",
-          "s.value"};
+      const ValueJoin source = computed_source(assignment.expression);
       Step step = make_step(Stage::kFinish, backfill->table, "reconcile", column.shadow);
       step.kind = StepKind::kReconcile;
       step.title =
