@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -113,6 +114,15 @@ class EnumCarry : public RollbackTest {
     const auto back = pgbackfill({"rollback", "-c", file, "--yes"});
     EXPECT_EQ(back.exit_code, 0) << back.err;
     EXPECT_EQ(dump(), before);
+  }
+
+  /// Runs the job from stage index on, until its swap is done and nothing behind it.
+  void kill_right_behind_swap(const planner::JobSpec& spec) {
+    const auto ahead = count(
+        "SELECT count(*) FROM pgbackfill.step WHERE stage = 'finish' AND ordinal <= "
+        "(SELECT ordinal FROM pgbackfill.step WHERE step_id = 'finish:user_role:swap')");
+    const auto killed = command("run", spec, {}, fmt::format("step-recorded:{}=kill", ahead));
+    ASSERT_EQ(killed.signal, SIGKILL) << killed.err;
   }
 
   ProgramOutcome pgbackfill(std::vector<std::string> arguments,

@@ -93,6 +93,10 @@ TEST_F(EnumCarry, TextsThatNameASplitLabelAreRefused) {
               HasSubstr("view public.plain: it names the label 'user', which is split"));
 }
 
+constexpr std::string_view kMerge =
+    "[[enum]]\ntype = \"user_role\"\nvalues = [\"staff\", \"manager\"]\n"
+    "map = { user = \"staff\", admin = \"staff\" }\n";
+
 TEST_F(EnumCarry, DuplicatesInWhatIsGeneratedAreFoundBefore) {
   create_users(30);
   sql("ALTER TABLE users ADD kind text GENERATED ALWAYS AS (CASE role WHEN 'user' THEN 'u' WHEN "
@@ -100,14 +104,11 @@ TEST_F(EnumCarry, DuplicatesInWhatIsGeneratedAreFoundBefore) {
       "UPDATE users SET email = 'same' WHERE id IN (1, 3); CREATE UNIQUE INDEX once ON users "
       "(email, kind); CREATE FUNCTION weight(r user_role) RETURNS int LANGUAGE sql IMMUTABLE AS "
       "'SELECT length(r::text)'; CREATE UNIQUE INDEX weighed ON users (weight(role), id)");
-  const std::string_view merge =
-      "[[enum]]\ntype = \"user_role\"\nvalues = [\"staff\", \"manager\"]\n"
-      "map = { user = \"staff\", admin = \"staff\" }\n";
-  EXPECT_THAT(refusal(enum_job(merge)),
+  EXPECT_THAT(refusal(enum_job(kMerge)),
               HasSubstr("index once of table users: it is unique, and with the new labels 1 key "
                         "would be there more than once: (same, u) 2 times."));
   sql("UPDATE users SET email = 'other' WHERE id = 1");
-  EXPECT_EQ(refusal(enum_job(merge)), "not refused");
+  EXPECT_EQ(refusal(enum_job(kMerge)), "not refused");
   EXPECT_EQ(value("SELECT string_agg(DISTINCT role || kind, ' ') FROM users"), "managerm staffu");
 }
 
@@ -115,14 +116,11 @@ TEST_F(EnumCarry, MergesThatMakeDuplicatesAreRefusedWithKeys) {
   create_users(30);
   sql("UPDATE users SET email = 'same' WHERE id IN (1, 3);"
       "CREATE UNIQUE INDEX once ON users (email, role)");
-  const std::string_view merge =
-      "[[enum]]\ntype = \"user_role\"\nvalues = [\"staff\", \"manager\"]\n"
-      "map = { user = \"staff\", admin = \"staff\" }\n";
-  EXPECT_THAT(refusal(enum_job(merge)),
+  EXPECT_THAT(refusal(enum_job(kMerge)),
               HasSubstr("index once of table users: it is unique, and with the new labels 1 key "
                         "would be there more than once: (same, staff) 2 times."));
   sql("UPDATE users SET email = 'other' WHERE id = 3");
-  EXPECT_EQ(run(enum_job(merge)).outcome, RunOutcome::kDone);
+  EXPECT_EQ(run(enum_job(kMerge)).outcome, RunOutcome::kDone);
   EXPECT_EQ(value("SELECT count(*) FROM users WHERE role = 'staff'"), "20");
 }
 

@@ -5,7 +5,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <csignal>
 #include <string>
 #include <vector>
 
@@ -120,11 +119,7 @@ TEST_F(EnumComposite, RightBehindTheSwapOldValuesThatAgreeStay) {
       "map = { user = \"worker\", manager = \"worker\" }\nunmap = { worker = \"user\" }\n");
   const auto rows = checksums();
   ASSERT_EQ(run_until(spec, Stage::kIndex).outcome, RunOutcome::kDone);
-  const auto ahead = count(
-      "SELECT count(*) FROM pgbackfill.step WHERE stage = 'finish' AND ordinal <= "
-      "(SELECT ordinal FROM pgbackfill.step WHERE step_id = 'finish:user_role:swap')");
-  const auto killed = command("run", spec, {}, fmt::format("step-recorded:{}=kill", ahead));
-  ASSERT_EQ(killed.signal, SIGKILL) << killed.err;
+  ASSERT_NO_FATAL_FAILURE(kill_right_behind_swap(spec));
   EXPECT_EQ(value("SELECT late::text || (pgbackfill_old_late).role FROM staff WHERE id = 2"),
             "(,worker,{},)manager");
   EXPECT_EQ(roll_back(spec).outcome, RollbackOutcome::kDone);

@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <csignal>
 #include <future>
 #include <string>
 #include <thread>
@@ -277,11 +276,7 @@ TEST_F(EnumPartition, OneWithItsOwnNotNullTakesRowsRightBehindTheSwap) {
   attach_filled("second", 20);
   const auto spec = enum_job(kWorkers);
   ASSERT_EQ(run_until(spec, planner::Stage::kIndex).outcome, RunOutcome::kDone);
-  const auto ahead = count(
-      "SELECT count(*) FROM pgbackfill.step WHERE stage = 'finish' AND ordinal <= "
-      "(SELECT ordinal FROM pgbackfill.step WHERE step_id = 'finish:user_role:swap')");
-  const auto killed = command("run", spec, {}, fmt::format("step-recorded:{}=kill", ahead));
-  ASSERT_EQ(killed.signal, SIGKILL) << killed.err;
+  ASSERT_NO_FATAL_FAILURE(kill_right_behind_swap(spec));
   sql("INSERT INTO events (id, day, role) VALUES (9001, 21, 'worker'), (9001, 11, 'foreman')");
   EXPECT_THROW(sql("INSERT INTO events (id, day, role) VALUES (9002, 21, NULL)"), sql::Error);
   sql("DELETE FROM events WHERE id = 9001");

@@ -372,11 +372,7 @@ TEST_F(EnumWhole, RightBehindTheSwapTheOldColumnsComeBack) {
   const auto rows = checksums();
   const auto spec = enum_job(kWorkers);
   ASSERT_EQ(run_until(spec, Stage::kIndex).outcome, RunOutcome::kDone);
-  const auto ahead = count(
-      "SELECT count(*) FROM pgbackfill.step WHERE stage = 'finish' AND ordinal <= "
-      "(SELECT ordinal FROM pgbackfill.step WHERE step_id = 'finish:user_role:swap')");
-  const auto killed = command("run", spec, {}, fmt::format("step-recorded:{}=kill", ahead));
-  ASSERT_EQ(killed.signal, SIGKILL) << killed.err;
+  ASSERT_NO_FATAL_FAILURE(kill_right_behind_swap(spec));
   ASSERT_EQ(value("SELECT pgbackfill_old_role::text || ' ' || role FROM users WHERE id = 3"),
             "user worker");
   sql("INSERT INTO users (id, role) VALUES (1000, 'worker');"
