@@ -25,9 +25,7 @@ bool joins(Stage stage) {
   return stage == Stage::kExpand || stage == Stage::kEnforce || stage == Stage::kForeignKey;
 }
 
-bool is_long(Stage stage) {
-  return stage == Stage::kEnforce || stage == Stage::kForeignKey || stage == Stage::kIndex;
-}
+bool is_long(Stage stage) { return stage >= Stage::kBackfill && stage <= Stage::kIndex; }
 
 }  // namespace
 
@@ -74,7 +72,7 @@ bool JobRunner::run_stage(Stage stage) {
     return false;
   }
   sync_point(SyncPoint::kStageBegun);
-  if (stage == Stage::kBackfill || is_long(stage)) throttle_.start();
+  if (is_long(stage)) throttle_.start();
   const std::int64_t wal = ledger_.wal_position();
   const bool complete = run_steps(stage, steps);
   if (complete) sync_point(SyncPoint::kStageDone);
@@ -94,9 +92,25 @@ bool JobRunner::run_steps(Stage stage, const Steps& steps) {
   for (const Step* step : steps) open_.insert(step->id);
   if (stage == Stage::kBackfill) {
     ddl_.clear();  // no use for hours
-    return backfill_.run();
+    return backfill_.run() && catch_up(steps);
   }
   return is_long(stage) ? run_side_by_side(steps) : run_in_order(ddl(0), steps);
+}
+
+bool JobRunner::catch_up(const Steps& steps) {
+  Steps left;
+  for (const Step* step : steps) {
+    if (step->kind != StepKind::kBackfill) left.push_back(step);
+  }
+  if (left.empty()) return true;
+  if (!run_side_by_side(left)) return false;
+  std::set<std::string> mended;
+  for (const StepRecord& record : ledger_.steps(job_id_)) {
+    const Step* step = plan_.step(record.step_id);
+    if (step == nullptr || step->kind != StepKind::kCatchUp || record.rows == 0) continue;
+    mended.insert(step->sweep.begin(), step->sweep.end());
+  }
+  return mended.empty() || backfill_.sweep({mended.begin(), mended.end()});
 }
 
 DdlRunner& JobRunner::ddl(std::size_t i) {

@@ -52,6 +52,9 @@ class JobRunner {
   /// Waits until what the step comes after is complete; false when that will not be.
   bool await(const planner::Step& step);
   bool run_side_by_side(const Steps& steps);
+  /// What writers changed while the backfill ran. Where that took rows their value, they are filled
+  /// like any other.
+  bool catch_up(const Steps& steps);
   StepOutcome run_step(DdlRunner& ddl, const planner::Step& step);
   bool sweep(const planner::Step& step);
 

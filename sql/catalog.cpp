@@ -180,7 +180,10 @@ void CatalogReader::read_constraints() {
 void CatalogReader::read_triggers() {
   const Result rows = run("catalog_triggers");
   for (int row = 0; row < rows.rows(); ++row) {
-    if (Table* table = table_at(rows, row)) table->triggers.push_back(string_at(rows, row, 1));
+    Table* table = table_at(rows, row);
+    if (table == nullptr) continue;
+    table->triggers.push_back(string_at(rows, row, 1));
+    table->updates_set_more |= rows.boolean(row, 2);
   }
 }
 

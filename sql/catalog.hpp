@@ -86,6 +86,8 @@ struct Table {
   std::vector<ForeignKey> foreign_keys;
   std::vector<Check> checks;
   std::vector<std::string> triggers;  ///< user triggers
+  /// One of the application's BEFORE UPDATE row triggers may set columns that the statement does not.
+  bool updates_set_more = false;
 
   const Column* column(std::string_view column_name) const;
   const Index* index(std::string_view index_name) const;

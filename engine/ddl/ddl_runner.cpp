@@ -178,7 +178,8 @@ StepOutcome DdlRunner::carry_out(const planner::Step& step) {
     sync_point(SyncPoint::kStepRecorded);
     return StepOutcome::kDone;
   }
-  if (step.kind == StepKind::kReconcile || step.kind == StepKind::kFill) {
+  if (step.kind == StepKind::kReconcile || step.kind == StepKind::kFill ||
+      step.kind == StepKind::kCatchUp) {
     if (!reconcile(step)) return StepOutcome::kStopped;
     Ledger(session_.get()).step_done(job_id_, step.id);
     return StepOutcome::kDone;
@@ -205,7 +206,7 @@ bool DdlRunner::reconcile(const planner::Step& step) {
     const sql::Result found = session_.get().execute(step.sql.at(0));
     if (found.rows() == 0) break;
     sync_point(SyncPoint::kStaleFound);
-    if (round == kMaxComparisons && step.kind == StepKind::kReconcile) {
+    if (round == kMaxComparisons && step.kind != StepKind::kFill) {
       throw std::runtime_error(fmt::format(
           "{}: rows still differ from their source after {} comparisons; something keeps changing "
           "them behind the triggers (session_replication_role = replica?). Find it and run again",

@@ -41,14 +41,6 @@ void choose_method(PlanContext& context, BackfillDraft& draft, const std::string
   }
 }
 
-void find_key(BackfillDraft& draft) {
-  const sql::Index* key = draft.leaf->row_key();
-  if (key == nullptr) return;
-  for (const std::string& name : key->columns) {
-    draft.backfill.key.push_back({name, column_type(*draft.leaf, name)});
-  }
-}
-
 /// Whether the tables lie in the order of their keys.
 void find_clustered(PlanContext& context, BackfillDrafts& drafts) {
   using Place = std::tuple<std::string, std::string, std::string>;
@@ -115,7 +107,7 @@ std::string backfill_title(const TableBackfill& backfill) {
 void plan_backfill(PlanContext& context) {
   BackfillDrafts drafts;
   for (const Operation* operation : operations()) operation->backfill(context, drafts);
-  for (auto& [name, draft] : drafts.all()) find_key(draft);
+  for (auto& [name, draft] : drafts.all()) draft.backfill.key = row_key(*draft.leaf);
   find_clustered(context, drafts);
   std::vector<std::pair<int, Step>> steps;
   for (auto& [name, draft] : drafts.all()) {

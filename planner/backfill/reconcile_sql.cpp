@@ -7,14 +7,30 @@ namespace {
 
 using sql::quote_identifier;
 
-/// As what the value is: no operator takes a domain over an enum type.
-std::string target(const Assignment& assignment) {
-  return fmt::format("t.{}::{}", quote_identifier(assignment.column), assignment.type);
-}
-
 /// What identifies a row: its key's columns, else its place.
 std::vector<KeyColumn> identity(const TableBackfill& table) {
   return table.key.empty() ? std::vector<KeyColumn>{{"ctid", "tid"}} : table.key;
+}
+
+/// Predicate: the row is one of those that the parameters name.
+std::string given_rows(const TableBackfill& table) {
+  std::string row;
+  std::string wanted;
+  std::string arrays;
+  std::string names;
+  int number = 0;
+  for (const KeyColumn& key : identity(table)) {
+    const std::string separator = number++ == 0 ? "" : ", ";
+    row += fmt::format("{}t.{}", separator, quote_identifier(key.name));
+    wanted += fmt::format("{}k.k{}::{}", separator, number, key.type);
+    arrays += fmt::format("{}${}::text[]", separator, number);
+    names += fmt::format("{}k{}", separator, number);
+  }
+  const std::string rows =
+      fmt::format("SELECT {} FROM unnest({}) AS k ({})", wanted, arrays, names);
+  // A list of ctids is looked up directly only as an array.
+  return table.key.empty() ? fmt::format("{} = ANY (ARRAY({}))", row, rows)
+                           : fmt::format("({}) IN ({})", row, rows);
 }
 
 }  // namespace
@@ -22,6 +38,10 @@ std::vector<KeyColumn> identity(const TableBackfill& table) {
 /// OFFSET keeps it from being merged into its query, and computed for each mention.
 ValueJoin computed_source(const std::string& expression) {
   return {fmt::format("LATERAL (SELECT {} AS value OFFSET 0)", expression), "true", "s.value"};
+}
+
+std::string target(const Assignment& assignment) {
+  return fmt::format("t.{}::{}", quote_identifier(assignment.column), assignment.type);
 }
 
 std::string find_stale(const TableBackfill& table, const Assignment& assignment,
@@ -41,27 +61,15 @@ std::string find_stale(const TableBackfill& table, const Assignment& assignment,
 }
 
 std::string mend_stale(const TableBackfill& table, const Assignment& assignment) {
-  std::string row;
-  std::string wanted;
-  std::string arrays;
-  std::string names;
-  int number = 0;
-  for (const KeyColumn& key : identity(table)) {
-    const std::string separator = number++ == 0 ? "" : ", ";
-    row += fmt::format("{}t.{}", separator, quote_identifier(key.name));
-    wanted += fmt::format("{}k.k{}::{}", separator, number, key.type);
-    arrays += fmt::format("{}${}::text[]", separator, number);
-    names += fmt::format("{}k{}", separator, number);
-  }
-  const std::string rows =
-      fmt::format("SELECT {} FROM unnest({}) AS k ({})", wanted, arrays, names);
-  // A list of ctids is looked up directly only as an array.
-  const std::string found = table.key.empty() ? fmt::format("{} = ANY (ARRAY({}))", row, rows)
-                                              : fmt::format("({}) IN ({})", row, rows);
-  return fmt::format(
-      "UPDATE {0} AS t SET {1} = {2} WHERE {3} AND {2} IS NOT NULL AND {4} IS DISTINCT FROM {2}",
-      table.table.quoted(), quote_identifier(assignment.column), assignment.expression, found,
-      target(assignment));
+  return mend_to(table, assignment, assignment.expression) +
+         fmt::format(" AND {} IS NOT NULL", assignment.expression);
+}
+
+std::string mend_to(const TableBackfill& table, const Assignment& assignment,
+                    const std::string& expression) {
+  return fmt::format("UPDATE {} AS t SET {} = {} WHERE {} AND {} IS DISTINCT FROM {}",
+                     table.table.quoted(), quote_identifier(assignment.column), expression,
+                     given_rows(table), target(assignment), expression);
 }
 
 std::string count_unsourced(const TableBackfill& table, const Assignment& assignment,

@@ -10,6 +10,9 @@ namespace pgbackfill::planner {
 /// A value that an expression over the row t gives, as a source.
 ValueJoin computed_source(const std::string& expression);
 
+/// The column of the row t, as what the value is: no operator takes a domain over an enum type.
+std::string target(const Assignment& assignment);
+
 /// Rows whose column differs from what its source says now, by their key (else their ctid) as
 /// text columns. Rows that the source has no value for are not among them: what `otherwise` gave
 /// them, or the application itself, stands.
@@ -20,6 +23,11 @@ std::string find_stale(const TableBackfill& table, const Assignment& assignment,
 /// find_stale() returns. A row that is being changed is waited for and judged anew (by its key;
 /// by ctid it is passed by and found again).
 std::string mend_stale(const TableBackfill& table, const Assignment& assignment);
+
+/// Gives rows found so the value of an expression over the row t, which may be NULL. Parameters and
+/// waiting as those of mend_stale().
+std::string mend_to(const TableBackfill& table, const Assignment& assignment,
+                    const std::string& expression);
 
 /// Counts rows that the source has no value for and that hold another value than `otherwise`
 /// gives: their own, or what a source that is gone once said.

@@ -64,6 +64,7 @@ void add_forward(const Step& step, const JobSpec& spec, const PlainSql& plain,
     case StepKind::kFill:
       return add_fill(step, plain, statements);
     case StepKind::kReconcile:
+    case StepKind::kCatchUp:
       return;  // follows live writers, of whom there are none
   }
 }

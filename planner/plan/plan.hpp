@@ -96,7 +96,8 @@ enum class StepKind {
   /// sql[0] finds rows by their key's columns, sql[1] mends those given as one array per column;
   /// again and again until none is found
   kReconcile,
-  kFill,  ///< as kReconcile; each row is mended once, however many there are
+  kFill,     ///< as kReconcile; each row is mended once, however many there are
+  kCatchUp,  ///< as kReconcile, but sql[0] looks only at rows that a trigger noted
 };
 
 /// The step that creates the ledger; taken back by removing the ledger, after all others.

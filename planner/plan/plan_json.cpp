@@ -31,12 +31,13 @@ constexpr int kPlanFormat = 1;
 template <typename Enum, std::size_t N>
 using Names = std::array<std::pair<Enum, std::string_view>, N>;
 
-constexpr Names<StepKind, 6> kStepKinds{{{StepKind::kSql, "sql"},
+constexpr Names<StepKind, 7> kStepKinds{{{StepKind::kSql, "sql"},
                                          {StepKind::kAlone, "alone"},
                                          {StepKind::kLookup, "lookup"},
                                          {StepKind::kBackfill, "backfill"},
                                          {StepKind::kReconcile, "reconcile"},
-                                         {StepKind::kFill, "fill"}}};
+                                         {StepKind::kFill, "fill"},
+                                         {StepKind::kCatchUp, "catch-up"}}};
 constexpr Names<Method, 3> kMethods{
     {{Method::kCatalog, "catalog"}, {Method::kCopy, "copy"}, {Method::kUpdate, "update"}}};
 constexpr Names<ReadOrder, 2> kOrders{{{ReadOrder::kBlock, "block"}, {ReadOrder::kKey, "key"}}};

@@ -54,6 +54,7 @@ std::string step_sql(const Step& step) {
     case StepKind::kBackfill:
     case StepKind::kReconcile:
     case StepKind::kFill:
+    case StepKind::kCatchUp:
       for (const std::string& statement : step.sql) text += comment(statement_text(statement));
       break;
     case StepKind::kLookup:

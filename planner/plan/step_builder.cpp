@@ -62,6 +62,14 @@ std::string column_type(const sql::Table& table, const std::string& column) {
   return found == nullptr ? "" : found->type;
 }
 
+std::vector<KeyColumn> row_key(const sql::Table& table) {
+  const sql::Index* index = table.row_key();
+  std::vector<KeyColumn> key;
+  if (index == nullptr) return key;
+  for (const std::string& name : index->columns) key.push_back({name, column_type(table, name)});
+  return key;
+}
+
 double estimated_rows(const sql::Table& table) {
   // Rows of a page where the server has no statistics yet; only orders and displays.
   constexpr double kRowsPerBlockGuess = 50;

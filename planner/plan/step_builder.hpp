@@ -30,6 +30,9 @@ struct PlanContext {
   Plan plan;
   /// Columns that have no statistics of their own until somebody collects them.
   std::vector<NewColumn> new_columns;
+  /// Of values whose changes are noted during the backfill (NotedChanges): what they are computed
+  /// from.
+  std::map<const ValueWork*, std::vector<std::string>> noted_inputs = {};
 
   /// The step of the plan as it is by now, or nullptr.
   const Step* step(std::string_view id) const;
@@ -59,6 +62,9 @@ sql::QualifiedName ledger_function(std::string_view kind, const sql::QualifiedNa
 
 /// The column's type as SQL; empty when there is no such column.
 std::string column_type(const sql::Table& table, const std::string& column);
+
+/// The columns of the table's row key; empty when it has none.
+std::vector<KeyColumn> row_key(const sql::Table& table);
 
 /// How many rows the table holds, as far as the server knows; many where it does not.
 double estimated_rows(const sql::Table& table);

@@ -23,6 +23,10 @@ void drop_fill_trigger(PlanContext& context, const ValueWork& work) {
   step.title = fmt::format("drop the trigger that filled {}", work.name);
   step.sql = expand->inverse;
   step.inverse = expand->sql;
+  if (const Step* follow =
+          context.step(fmt::format("backfill:{}:follow-trigger:{}", work.label, work.name))) {
+    append(step.inverse, follow->sql);
+  }
   step.probe = probe::no(expand->probe);
   context.plan.steps.push_back(std::move(step));
 }

@@ -1,5 +1,6 @@
 #include "planner/values/fill_counter.hpp"
 #include "planner/values/live_values.hpp"
+#include "planner/values/noted_changes.hpp"
 #include "planner/values/value_losses.hpp"
 #include "planner/values/value_plan.hpp"
 
@@ -86,10 +87,9 @@ std::string create_fill_trigger(const ValueWork& work, std::string_view events) 
       ledger_function("fill", work.table->name, work.detail()).quoted());
 }
 
-/// One trigger fills new rows, the other follows changes of what the value is computed from. A
-/// BEFORE UPDATE trigger, whatever its condition, makes the server lock each row and log that
-/// before it updates it, those of the backfill too (measured: 5 % more WAL); without it a row that
-/// moves after it was filled would stay with the organization that it left.
+/// One trigger fills new rows, the other follows changes of what the value is computed from, or
+/// notes them: without it a row that moves after it was filled would stay with the organization
+/// that it left.
 void add_fill_trigger(PlanContext& context, const ValueWork& work) {
   const std::string& column = work.name;
   const std::string quoted = quote_identifier(column);
@@ -99,7 +99,12 @@ void add_fill_trigger(PlanContext& context, const ValueWork& work) {
   Step step = make_step(Stage::kExpand, work.label, "fill-trigger", column);
   const std::vector<std::string> inputs = value_inputs(context, work);
   step.title = fmt::format("create a trigger that fills {} of new rows", column);
-  if (!inputs.empty()) step.title += fmt::format(", and one that follows {}", join(inputs, ", "));
+  const bool noted = NotedChanges::suit(context, work, inputs);
+  const NotedChanges changes(work, inputs);
+  if (!inputs.empty()) {
+    step.title += fmt::format(", and one that {} {}", noted ? "notes changes of" : "follows",
+                              join(inputs, ", "));
+  }
   step.sql = counter.create();
   append(step.sql,
          {fmt::format("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY "
@@ -117,8 +122,12 @@ void add_fill_trigger(PlanContext& context, const ValueWork& work) {
   step.probe = probe::trigger_exists(table, fill_trigger(work));
   step.inverse = drop_trigger(*work.table, fill_trigger(work));
   step.inverse.push_back(fmt::format("DROP FUNCTION IF EXISTS {}()", function));
-  append(step.sql, create_follow_trigger(context, work, inputs));
+  append(step.sql, noted ? changes.create() : create_follow_trigger(context, work, inputs));
   if (!inputs.empty()) append(step.inverse, drop_follow_trigger(work));
+  if (noted) {
+    append(step.inverse, changes.drop());
+    context.noted_inputs.emplace(&work, inputs);
+  }
   if (work.column != nullptr) step.losses = {kept_values(context, work)};
   append(step.inverse, counter.drop());
   context.plan.steps.push_back(std::move(step));

@@ -3,6 +3,7 @@
 #include "planner/backfill/reconcile_sql.hpp"
 #include "planner/spec_resolution.hpp"
 #include "planner/values/expression_reads.hpp"
+#include "planner/values/noted_changes.hpp"
 #include "planner/values/value_plan.hpp"
 
 #include <fmt/format.h>
@@ -19,19 +20,22 @@ using sql::quote_literal;
 /// Rows mended after one comparison; what remains is found by the next.
 constexpr std::int64_t kMaxStaleRows = 50'000;
 
+const Assignment& assignment_of(const TableBackfill& table, const ValueWork& work) {
+  return *std::find_if(table.assignments.begin(), table.assignments.end(),
+                       [&](const Assignment& a) { return a.column == work.name; });
+}
+
 Step reconcile_step(PlanContext& context, const ValueWork& work, const Step& backfill) {
   const TableBackfill& table = *backfill.backfill;
-  const auto assignment = std::find_if(table.assignments.begin(), table.assignments.end(),
-                                       [&](const Assignment& a) { return a.column == work.name; });
+  const Assignment& assignment = assignment_of(table, work);
   const ValueJoin source = source_join(context, work);
   Step step = make_step(Stage::kEnforce, work.label, "reconcile",
                         backfill.table == work.label ? work.detail()
                         : work.spec != nullptr       ? backfill.table
                                                      : work.name + ":" + backfill.table);
   step.kind = StepKind::kReconcile;
-  step.title = fmt::format("compare {} with its source, and mend what differs", assignment->column);
-  step.sql = {find_stale(table, *assignment, source, kMaxStaleRows),
-              mend_stale(table, *assignment)};
+  step.title = fmt::format("compare {} with its source, and mend what differs", assignment.column);
+  step.sql = {find_stale(table, assignment, source, kMaxStaleRows), mend_stale(table, assignment)};
   step.partition = backfill.partition;
   return step;
 }
@@ -73,12 +77,6 @@ std::vector<std::string> create_follow_trigger(const PlanContext& context, const
   if (inputs.empty()) return {};
   const std::string column = quote_identifier(work.name);
   const std::string function = ledger_function("follow", work.table->name, work.detail()).quoted();
-  std::vector<std::string> before;
-  std::vector<std::string> now;
-  for (const std::string& input : inputs) {
-    before.push_back("OLD." + quote_identifier(input));
-    now.push_back("NEW." + quote_identifier(input));
-  }
   // Where the source has no value, what the same statement says itself stands.
   const std::string body = fmt::format(
       "#variable_conflict use_column\n"
@@ -88,15 +86,13 @@ std::vector<std::string> create_follow_trigger(const PlanContext& context, const
       "  RETURN NEW;\n"
       "END",
       filled_expression(context, work), column);
-  // Compared as images: not every type has an equality.
   return {fmt::format("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY "
                       "DEFINER SET search_path = {} AS {}",
                       function, trigger_search_path(context.spec.schema), quote_literal(body)),
-          fmt::format("CREATE TRIGGER {} BEFORE UPDATE ON {} FOR EACH ROW WHEN "
-                      "(ROW({})::record OPERATOR(pg_catalog.*<>) ROW({})::record) "
-                      "EXECUTE FUNCTION {}()",
-                      quote_identifier(follow_trigger(work)), work.table->name.quoted(),
-                      join(before, ", "), join(now, ", "), function)};
+          fmt::format(
+              "CREATE TRIGGER {} BEFORE UPDATE ON {} FOR EACH ROW WHEN ({}) EXECUTE FUNCTION {}()",
+              quote_identifier(follow_trigger(work)), work.table->name.quoted(),
+              columns_differ(inputs), function)};
 }
 
 std::vector<std::string> drop_follow_trigger(const ValueWork& work) {
@@ -105,6 +101,36 @@ std::vector<std::string> drop_follow_trigger(const ValueWork& work) {
       fmt::format("DROP FUNCTION IF EXISTS {}()",
                   ledger_function("follow", work.table->name, work.detail()).quoted()));
   return statements;
+}
+
+void follow_values(PlanContext& context, const std::vector<ValueWork>& values) {
+  for (const ValueWork& work : values) {
+    const auto noted = context.noted_inputs.find(&work);
+    const Step* backfill = context.step(backfill_id(work.label));
+    if (noted == context.noted_inputs.end() || backfill == nullptr) continue;
+    const NotedChanges changes(work, noted->second);
+    Step follow = make_step(Stage::kBackfill, work.label, "follow-trigger", work.name);
+    follow.title = fmt::format("let a trigger follow {} at once, in the place of the notes",
+                               join(noted->second, ", "));
+    follow.sql = changes.stop();
+    append(follow.sql, create_follow_trigger(context, work, noted->second));
+    follow.inverse = drop_follow_trigger(work);
+    follow.inverse.push_back(changes.create_trigger());
+    follow.probe = probe::trigger_exists(work.table->name, follow_trigger(work));
+
+    const TableBackfill& table = *backfill->backfill;
+    const Assignment& assignment = assignment_of(table, work);
+    const std::string filled = filled_expression(context, work);
+    Step mend = make_step(Stage::kBackfill, work.label, "catch-up", work.name);
+    mend.kind = StepKind::kCatchUp;
+    mend.title =
+        fmt::format("make good what of {} was changed meanwhile", join(noted->second, ", "));
+    mend.sql = {changes.find_stale(assignment, filled, kMaxStaleRows),
+                mend_to(table, assignment, filled)};
+    mend.sweep = {backfill->id};
+    context.plan.steps.push_back(std::move(follow));
+    context.plan.steps.push_back(std::move(mend));
+  }
 }
 
 void add_reconcile_steps(PlanContext& context, const ValueWork& work,

@@ -8,7 +8,8 @@
 namespace pgbackfill::planner {
 
 // What keeps values right that are computed from columns which the application may change
-// meanwhile: a trigger on the row's own inputs, and a comparison with the source before the
+// meanwhile: a trigger on the row's own inputs (of a large table, from the end of its backfill on;
+// what changes before is noted and made good then), and a comparison with the source before the
 // application has to send the value itself.
 
 /// The columns of the row that its value is computed from; empty for a constant.

@@ -1,3 +1,4 @@
+#include "planner/values/noted_changes.hpp"
 #include "planner/values/value_plan.hpp"
 
 #include <fmt/format.h>
@@ -23,7 +24,8 @@ void check_leftovers(PreflightContext& context, const ValueWork& work) {
     if (found.name == check) refuse_leftover(context, work.label, "constraint " + check);
   }
   for (const std::string& trigger : work.table->triggers) {
-    if (trigger == fill_trigger(work) || trigger == follow_trigger(work)) {
+    if (trigger == fill_trigger(work) || trigger == follow_trigger(work) ||
+        trigger == note_trigger(work)) {
       refuse_leftover(context, work.label, "trigger " + trigger);
     }
   }

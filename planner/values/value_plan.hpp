@@ -27,6 +27,9 @@ void expand_values(PlanContext& context, const std::vector<ValueWork>& values);
 /// What the stage backfill writes.
 void draft_values(const PlanContext& context, const std::vector<ValueWork>& values,
                   BackfillDrafts& drafts);
+/// Last steps of the stage backfill where changes were noted: the trigger that follows takes the
+/// place of the one that notes, and what was noted is made good.
+void follow_values(PlanContext& context, const std::vector<ValueWork>& values);
 /// Compares with the source, sets NOT NULL, and takes defaults and triggers away.
 void enforce_values(PlanContext& context, const std::vector<ValueWork>& values);
 

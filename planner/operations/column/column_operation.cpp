@@ -140,6 +140,10 @@ class Column : public Operation {
     }
   }
 
+  void plan_last(Stage stage, PlanContext& context) const override {
+    if (stage == Stage::kBackfill) follow_values(context, context.scope.columns);
+  }
+
   void backfill(const PlanContext& context, BackfillDrafts& drafts) const override {
     draft_values(context, context.scope.columns, drafts);
   }

@@ -137,6 +137,10 @@ class Tenant : public Operation {
     if (stage == Stage::kFinish) plan_tenant_finish(context);
   }
 
+  void plan_last(Stage stage, PlanContext& context) const override {
+    if (stage == Stage::kBackfill) follow_values(context, context.scope.tables);
+  }
+
   void backfill(const PlanContext& context, BackfillDrafts& drafts) const override {
     draft_values(context, context.scope.tables, drafts);
   }
