@@ -257,8 +257,10 @@ void Parser::add_init() {
 }
 
 void Parser::add_output(CLI::App& subcommand) {
-  subcommand.add_option("-o,--output", line.output, "write it there instead of to standard output")
-      ->type_name("FILE");
+  subcommand
+      .add_option("-o,--output", line.output, "write it there instead of to standard output (-)")
+      ->type_name("FILE")
+      ->transform([](std::string file) { return file == "-" ? std::string() : file; });
 }
 
 void Parser::add_export() {

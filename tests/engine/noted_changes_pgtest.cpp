@@ -133,6 +133,22 @@ TEST_F(NotedChanges, WhatOtherwiseSaysOrTheStatementItselfStands) {
             lost < both ? lost + "," + both : both + "," + lost);
 }
 
+TEST_F(NotedChanges, WhatAForeignKeyDoesToRowsIsNotedToo) {
+  create_bookings();
+  sql("CREATE TABLE teams (team_id integer PRIMARY KEY);"
+      "INSERT INTO teams SELECT generate_series(1, 20);"
+      "ALTER TABLE bookings ADD FOREIGN KEY (team_id) REFERENCES teams ON DELETE SET NULL "
+      "ON UPDATE CASCADE; CREATE INDEX ON bookings (team_id)");
+  const auto spec = by_team(", otherwise = { constant = \"" + std::string(kDefaultOrg) + "\" }");
+  fill_half(spec);
+  sql("DELETE FROM teams WHERE team_id = 5; UPDATE teams SET team_id = 5 WHERE team_id = 8");
+  EXPECT_EQ(run_until(spec, Stage::kBackfill).outcome, RunOutcome::kDone);
+  EXPECT_EQ(count("SELECT count(*) FROM bookings WHERE team_id IS NULL AND org_id = '" +
+                  std::string(kDefaultOrg) + "'"),
+            kRows / 20);
+  EXPECT_EQ(wrong_rows(), kRows / 20) << "the rows without a team";
+}
+
 TEST_F(NotedChanges, RowsAreFoundByTheKeyThatTheyHaveInTheEnd) {
   create_bookings("\"Booking Id\" integer");
   sql("ALTER TABLE bookings ADD \"a t\" date NOT NULL DEFAULT '2020-01-01', "

@@ -121,6 +121,10 @@ TEST_F(Init, FindsParentsAndSaysWhatItIsNotSureOf) {
 TEST_F(Init, WritesToStandardOutputAndNeverOverAFile) {
   EXPECT_EQ(command({"init"}), kExitDone);
   EXPECT_THAT(out_, HasSubstr("[tenant]"));
+  const std::string text = out_;
+  EXPECT_EQ(command({"init", "-o", "-"}), kExitDone);
+  EXPECT_EQ(out_, text);
+  EXPECT_FALSE(std::filesystem::exists("-"));
   std::ofstream(file()) << "mine";
   EXPECT_EQ(command({"init", "-o", file()}), kExitUsage);
   EXPECT_THAT(err_, HasSubstr("job.toml exists"));
