@@ -11,6 +11,7 @@
 #include <atomic>
 #include <map>
 #include <set>
+#include <stdexcept>
 #include <utility>
 
 namespace pgbackfill::engine {
@@ -123,21 +124,26 @@ DdlRunner& JobRunner::ddl(std::size_t i) {
 
 bool JobRunner::run_in_order(DdlRunner& ddl, const Steps& steps) {
   for (auto next = steps.begin(); next != steps.end();) {
-    if (!may_go_on(**next)) return false;
-    const Steps together = joint(next, steps.end());
-    next += static_cast<std::ptrdiff_t>(together.size());
-    if (together.size() > 1 && run_joined(ddl, together)) continue;
-    for (const Step* step : together) {
-      if (!may_go_on(*step) || run_step(ddl, *step) != StepOutcome::kDone) return false;
-      completed(*step);
-    }
+    if (!run_next(ddl, next, steps.end())) return false;
+  }
+  return true;
+}
+
+bool JobRunner::run_next(DdlRunner& ddl, Steps::const_iterator& next, Steps::const_iterator end) {
+  if (!may_go_on(**next)) return false;
+  const Steps together = joint(next, end);
+  next += static_cast<std::ptrdiff_t>(together.size());
+  if (together.size() > 1 && run_joined(ddl, together)) return true;
+  for (const Step* step : together) {
+    if (!may_go_on(*step) || run_step(ddl, *step) != StepOutcome::kDone) return false;
+    completed(*step);
   }
   return true;
 }
 
 /// A step of a long stage reads or writes a whole table; between them one can pause.
 bool JobRunner::may_go_on(const Step& step) {
-  return await(step) && control_->pass(stop_) && (!is_long(step.stage) || throttle_.pass());
+  return control_->pass(stop_) && (!is_long(step.stage) || throttle_.pass());
 }
 
 void JobRunner::completed(const Step& step) {
@@ -155,10 +161,7 @@ JobRunner::Steps JobRunner::joint(Steps::const_iterator first, Steps::const_iter
   if (!joins_in(**first)) return steps;
   const MutexLock lock(open_mutex_);
   for (auto next = first + 1; next != end && joins_in(**next); ++next) {
-    if (std::any_of((*next)->after.begin(), (*next)->after.end(),
-                    [&](const std::string& id) { return open_.contains(id); })) {
-      break;
-    }
+    if (!ready(**next)) break;
     steps.push_back(*next);
   }
   return steps;
@@ -174,36 +177,56 @@ bool JobRunner::run_joined(DdlRunner& ddl, const Steps& steps) {
   return done;
 }
 
-/// Tables come in an order in which each stands behind those it waits for, so that whoever they
-/// wait for is under way.
-bool JobRunner::await(const Step& step) {
+bool JobRunner::ready(const Step& step) const {
+  return std::none_of(step.after.begin(), step.after.end(),
+                      [&](const std::string& id) { return open_.contains(id); });
+}
+
+JobRunner::TableSteps* JobRunner::take(std::vector<TableSteps>& tables) {
   boost::unique_lock<Mutex> lock(open_mutex_);
-  const auto ready = [&] {
-    return std::none_of(step.after.begin(), step.after.end(),
-                        [&](const std::string& id) { return open_.contains(id); });
-  };
-  while (!ready()) {
-    if (failed_ || stop_.draining()) return false;
+  while (!failed_ && !stop_.draining()) {
+    bool under_way = false;
+    bool left = false;
+    for (TableSteps& table : tables) {
+      under_way |= table.taken;
+      if (table.taken || table.next == table.steps.end()) continue;
+      left = true;
+      if (!ready(**table.next)) continue;
+      table.taken = true;
+      return &table;
+    }
+    if (!left && !under_way) return nullptr;
+    if (!under_way) throw std::logic_error("the plan's steps wait for one another");
     step_ended_.wait_for(lock, boost::chrono::milliseconds(100));
   }
-  return true;
+  return nullptr;
+}
+
+bool JobRunner::goes_on(TableSteps& table) {
+  const MutexLock lock(open_mutex_);
+  if (table.next != table.steps.end() && ready(**table.next)) return true;
+  table.taken = false;
+  step_ended_.notify_all();
+  return false;
 }
 
 bool JobRunner::run_side_by_side(const Steps& steps) {
-  std::vector<Steps> tables;
+  std::vector<TableSteps> tables;
   std::map<std::string, std::size_t> position;
   for (const Step* step : steps) {
     const auto [found, added] = position.emplace(step->table, tables.size());
     if (added) tables.emplace_back();
-    tables[found->second].push_back(step);
+    tables[found->second].steps.push_back(step);
   }
-  std::atomic<std::size_t> next{0};
+  for (TableSteps& table : tables) table.next = table.steps.begin();
   Mutex mutex;
   std::exception_ptr failure;
   const auto work = [&](DdlRunner& ddl) {
     try {
-      for (std::size_t table = next++; table < tables.size() && !failed_; table = next++) {
-        if (!run_in_order(ddl, tables[table])) failed_ = true;
+      while (TableSteps* table = take(tables)) {
+        do {
+          if (!run_next(ddl, table->next, table->steps.end())) failed_ = true;
+        } while (!failed_ && goes_on(*table));
       }
     } catch (...) {
       const MutexLock lock(mutex);
@@ -219,7 +242,9 @@ bool JobRunner::run_side_by_side(const Steps& steps) {
   }
   threads.join_all();
   if (failure) std::rethrow_exception(failure);
-  return !failed_;
+  return std::all_of(tables.begin(), tables.end(),
+                     [](const TableSteps& table) { return table.next == table.steps.end(); }) &&
+         !failed_;
 }
 
 StepOutcome JobRunner::run_step(DdlRunner& ddl, const Step& step) {

@@ -37,20 +37,33 @@ class JobRunner {
 
  private:
   using Steps = std::vector<const planner::Step*>;
+  /// The steps of one table, in order. Moved on by whoever has taken it.
+  struct TableSteps {
+    Steps steps;
+    Steps::const_iterator next;
+    bool taken = false;  ///< guarded by open_mutex_
+  };
   void look_at_partitions();
   bool run_stage(planner::Stage stage);
   bool run_steps(planner::Stage stage, const Steps& steps);
   /// The stage's i-th connection.
   DdlRunner& ddl(std::size_t i);
   bool run_in_order(DdlRunner& ddl, const Steps& steps);
+  /// The step at `next`, with those that share its transaction; `next` is moved behind them.
+  bool run_next(DdlRunner& ddl, Steps::const_iterator& next, Steps::const_iterator end);
   /// The steps from `first` on that may share a transaction with it.
   Steps joint(Steps::const_iterator first, Steps::const_iterator end);
   bool run_joined(DdlRunner& ddl, const Steps& steps);
-  /// Nothing stands in the way of the next step, and no stop came.
+  /// No stop came, and nothing asks for a pause.
   bool may_go_on(const planner::Step& step);
   void completed(const planner::Step& step);
-  /// Waits until what the step comes after is complete; false when that will not be.
-  bool await(const planner::Step& step);
+  /// What the step comes after is complete. REQUIRES: open_mutex_ held.
+  bool ready(const planner::Step& step) const;
+  /// A table with a step that is ready, for one worker alone: no worker waits for one table while
+  /// another could go on. nullptr when nothing is left, or the stage is to end before.
+  TableSteps* take(std::vector<TableSteps>& tables);
+  /// The table's next step is ready, too; else lets go of the table.
+  bool goes_on(TableSteps& table);
   bool run_side_by_side(const Steps& steps);
   /// What writers changed while the backfill ran. Where that took rows their value, they are filled
   /// like any other.

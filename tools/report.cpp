@@ -120,7 +120,7 @@ std::string holders_text(const std::vector<engine::HorizonHolder>& holders) {
   return text;
 }
 
-/// What the comparisons before enforce mended, empty when nothing differed.
+/// What was mended because it differed from its source, empty when nothing was.
 std::string reconciled_text(const JobState& state) {
   std::int64_t all = 0;
   std::vector<std::string> tables;

@@ -2,6 +2,7 @@
 
 #include "planner/backfill/reconcile_sql.hpp"
 #include "planner/spec_resolution.hpp"
+#include "planner/values/dependencies.hpp"
 #include "planner/values/expression_reads.hpp"
 #include "planner/values/noted_changes.hpp"
 #include "planner/values/value_plan.hpp"
@@ -38,6 +39,35 @@ Step reconcile_step(PlanContext& context, const ValueWork& work, const Step& bac
   step.sql = {find_stale(table, assignment, source, kMaxStaleRows), mend_stale(table, assignment)};
   step.partition = backfill.partition;
   return step;
+}
+
+std::string catch_up_id(const ValueWork& work) {
+  return fmt::format("backfill:{}:catch-up:{}", work.label, work.name);
+}
+
+void follow_one(PlanContext& context, const ValueWork& work) {
+  const std::vector<std::string>& inputs = context.noted_inputs.at(&work);
+  const NotedChanges changes(work, inputs);
+  Step follow = make_step(Stage::kBackfill, work.label, "follow-trigger", work.name);
+  follow.title =
+      fmt::format("let a trigger follow {} at once, in the place of the notes", join(inputs, ", "));
+  follow.sql = changes.stop();
+  append(follow.sql, create_follow_trigger(context, work, inputs));
+  follow.inverse = drop_follow_trigger(work);
+  follow.inverse.push_back(changes.create_trigger());
+  follow.probe = probe::trigger_exists(work.table->name, follow_trigger(work));
+  context.plan.steps.push_back(std::move(follow));
+
+  const Step& backfill = *context.step(backfill_id(work.label));
+  const Assignment& assignment = assignment_of(*backfill.backfill, work);
+  const std::string filled = filled_expression(context, work);
+  Step mend = make_step(Stage::kBackfill, work.label, "catch-up", work.name);
+  mend.kind = StepKind::kCatchUp;
+  mend.title = fmt::format("make good what of {} was changed meanwhile", join(inputs, ", "));
+  mend.sql = {changes.find_stale(assignment, filled, kMaxStaleRows),
+              mend_to(*backfill.backfill, assignment, filled)};
+  mend.sweep = {backfill.id};
+  context.plan.steps.push_back(std::move(mend));
 }
 
 }  // namespace
@@ -104,32 +134,17 @@ std::vector<std::string> drop_follow_trigger(const ValueWork& work) {
 }
 
 void follow_values(PlanContext& context, const std::vector<ValueWork>& values) {
-  for (const ValueWork& work : values) {
-    const auto noted = context.noted_inputs.find(&work);
-    const Step* backfill = context.step(backfill_id(work.label));
-    if (noted == context.noted_inputs.end() || backfill == nullptr) continue;
-    const NotedChanges changes(work, noted->second);
-    Step follow = make_step(Stage::kBackfill, work.label, "follow-trigger", work.name);
-    follow.title = fmt::format("let a trigger follow {} at once, in the place of the notes",
-                               join(noted->second, ", "));
-    follow.sql = changes.stop();
-    append(follow.sql, create_follow_trigger(context, work, noted->second));
-    follow.inverse = drop_follow_trigger(work);
-    follow.inverse.push_back(changes.create_trigger());
-    follow.probe = probe::trigger_exists(work.table->name, follow_trigger(work));
-
-    const TableBackfill& table = *backfill->backfill;
-    const Assignment& assignment = assignment_of(table, work);
-    const std::string filled = filled_expression(context, work);
-    Step mend = make_step(Stage::kBackfill, work.label, "catch-up", work.name);
-    mend.kind = StepKind::kCatchUp;
-    mend.title =
-        fmt::format("make good what of {} was changed meanwhile", join(noted->second, ", "));
-    mend.sql = {changes.find_stale(assignment, filled, kMaxStaleRows),
-                mend_to(table, assignment, filled)};
-    mend.sweep = {backfill->id};
-    context.plan.steps.push_back(std::move(follow));
-    context.plan.steps.push_back(std::move(mend));
+  const Dependencies dependencies(context.spec, context.scope);
+  const auto all = context.scope.values();
+  for (const std::size_t value : dependencies.order()) {
+    const ValueWork& work = *all[value];
+    const bool ours = &work >= values.data() && &work < values.data() + values.size();
+    if (!ours || !context.noted_inputs.contains(&work)) continue;
+    follow_one(context, work);
+    for (const std::size_t other : dependencies.of(value)) {
+      const std::string id = catch_up_id(*all[other]);
+      if (context.step(id) != nullptr) context.plan.steps.back().after.push_back(id);
+    }
   }
 }
 

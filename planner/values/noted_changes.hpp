@@ -25,7 +25,6 @@ class NotedChanges {
   static bool suit(const PlanContext& context, const ValueWork& work,
                    const std::vector<std::string>& inputs);
 
-  const std::vector<std::string>& inputs() const noexcept { return inputs_; }
   /// The table of notes, and the trigger that writes them.
   std::vector<std::string> create() const;
   /// The trigger again, after stop().

@@ -191,6 +191,35 @@ value = { sql = "('00000000-0000-0000-0000-000000000' || (notes.meta ->> 'org'))
   EXPECT_EQ(run(spec).outcome, RunOutcome::kDone);
 }
 
+TEST_F(LiveValues, ATableThatWaitsForALaterOneLetsItGoFirst) {
+  create_organizations();
+  sql("CREATE TABLE customers (customer_id integer PRIMARY KEY, country text NOT NULL);"
+      "CREATE TABLE orders (order_id integer PRIMARY KEY, customer_id integer NOT NULL);"
+      "INSERT INTO customers SELECT n, 'c' || n % 5 FROM generate_series(1, 50) AS n;"
+      "INSERT INTO orders SELECT n, n % 50 + 1 FROM generate_series(1, 500) AS n");
+  auto spec = job(R"toml(
+[[table]]
+name = "orders"
+[[column]]
+table = "orders"
+name = "region"
+type = "text"
+value = { parent = "customers", via = "customer_id", column = "region" }
+not_null = true
+[[column]]
+table = "customers"
+name = "region"
+type = "text"
+value = { sql = "upper(country)" }
+not_null = true
+)toml");
+  spec.run.ddl_workers = 1;
+  EXPECT_EQ(run(spec).outcome, RunOutcome::kDone);
+  EXPECT_EQ(count("SELECT count(*) FROM orders JOIN customers USING (customer_id) "
+                  "WHERE orders.region = upper(country)"),
+            500);
+}
+
 TEST_F(LiveValues, WhatAnExpressionReadsElsewhereIsSaidAndCompared) {
   create_tables(200);
   sql("CREATE TABLE clients (client_id integer PRIMARY KEY);"

@@ -194,6 +194,37 @@ value = { sql = "('00000000-0000-0000-0000-000000000' || (notes.meta ->> 'org'))
   EXPECT_EQ(count("SELECT count(*) FROM notes WHERE right(org_id::text, 3) <> meta ->> 'org'"), 0);
 }
 
+TEST_F(NotedChanges, ParentsAreMadeGoodBeforeTheirChildren) {
+  create_bookings();
+  sql(
+      fmt::format("CREATE TABLE runs (run_id integer PRIMARY KEY, booking_id integer NOT NULL, "
+                  "note text NOT NULL);"
+                  "INSERT INTO runs SELECT n, n, repeat('n', 100) FROM generate_series(1, {}) AS n;"
+                  "ANALYZE",
+                  kRows));
+  const auto spec = job(std::string(kTeamLookup) + R"toml(
+[[table]]
+name = "runs"
+value = { parent = "bookings", via = "booking_id" }
+[[table]]
+name = "bookings"
+value = { lookup = "team_orgs", key = "team_id" }
+)toml");
+  const auto outcome = command("run", spec, {}, "backfill-complete:2=kill");
+  ASSERT_EQ(outcome.signal, SIGKILL) << outcome.err;
+  sql("UPDATE bookings SET team_id = team_id % 20 + 1 WHERE booking_id <= 5000;"
+      "UPDATE runs SET booking_id = booking_id + 1 WHERE run_id <= 4000");
+  EXPECT_EQ(run_until(spec, Stage::kBackfill).outcome, RunOutcome::kDone);
+  EXPECT_EQ(wrong_rows(), 0);
+  EXPECT_EQ(count("SELECT count(*) FROM runs JOIN bookings USING (booking_id) "
+                  "WHERE run_id <= 4000 AND runs.org_id IS DISTINCT FROM bookings.org_id"),
+            0);
+  EXPECT_EQ(run(spec).outcome, RunOutcome::kDone);
+  EXPECT_EQ(count("SELECT count(*) FROM runs JOIN bookings USING (booking_id) "
+                  "WHERE runs.org_id IS DISTINCT FROM bookings.org_id"),
+            0);
+}
+
 TEST_F(NotedChanges, KilledWhileItIsMadeGoodTheRunGoesOn) {
   create_bookings();
   const auto spec = by_team();
