@@ -105,11 +105,14 @@ bool JobRunner::catch_up(const Steps& steps) {
   }
   if (left.empty()) return true;
   if (!run_side_by_side(left)) return false;
-  std::set<std::string> mended;
+  std::set<std::string> mending;
   for (const StepRecord& record : ledger_.steps(job_id_)) {
-    const Step* step = plan_.step(record.step_id);
-    if (step == nullptr || step->kind != StepKind::kCatchUp || record.rows == 0) continue;
-    mended.insert(step->sweep.begin(), step->sweep.end());
+    if (record.rows > 0) mending.insert(record.step_id);
+  }
+  std::set<std::string> mended;
+  for (const Step& step : plan_.steps) {
+    if (step.kind != StepKind::kCatchUp || !mending.contains(step.id)) continue;
+    mended.insert(step.sweep.begin(), step.sweep.end());
   }
   return mended.empty() || backfill_.sweep({mended.begin(), mended.end()});
 }

@@ -44,20 +44,24 @@ std::string target(const Assignment& assignment) {
   return fmt::format("t.{}::{}", quote_identifier(assignment.column), assignment.type);
 }
 
+std::string key_as_text(const std::vector<KeyColumn>& key) {
+  std::string columns;
+  for (const KeyColumn& column : key) {
+    if (!columns.empty()) columns += ", ";
+    columns += fmt::format("t.{}::text", quote_identifier(column.name));
+  }
+  return columns;
+}
+
 std::string find_stale(const TableBackfill& table, const Assignment& assignment,
                        const ValueJoin& source, std::int64_t limit) {
-  std::string columns;
-  for (const KeyColumn& key : identity(table)) {
-    if (!columns.empty()) columns += ", ";
-    columns += fmt::format("t.{}::text", quote_identifier(key.name));
-  }
   // The server takes most rows to be distinct, and with a LIMIT of its own the join would be
   // planned for the first few: by the order of an index, row by row.
   return fmt::format(
       "WITH stale AS MATERIALIZED (SELECT {} FROM {} AS t JOIN {} AS s ON {} WHERE {} IS NOT NULL "
       "AND {} IS DISTINCT FROM {}) SELECT * FROM stale LIMIT {}",
-      columns, table.table.quoted(), source.from, source.on, source.value, target(assignment),
-      source.value, limit);
+      key_as_text(identity(table)), table.table.quoted(), source.from, source.on, source.value,
+      target(assignment), source.value, limit);
 }
 
 std::string mend_stale(const TableBackfill& table, const Assignment& assignment) {

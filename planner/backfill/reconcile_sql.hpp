@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace pgbackfill::planner {
 
@@ -12,6 +13,9 @@ ValueJoin computed_source(const std::string& expression);
 
 /// The column of the row t, as what the value is: no operator takes a domain over an enum type.
 std::string target(const Assignment& assignment);
+
+/// The columns of a key of the row t as text, as find_stale() gives them.
+std::string key_as_text(const std::vector<KeyColumn>& key);
 
 /// Rows whose column differs from what its source says now, by their key (else their ctid) as
 /// text columns. Rows that the source has no value for are not among them: what `otherwise` gave

@@ -87,4 +87,19 @@ bool Dependencies::reaches(std::size_t from, std::size_t to) const {
   return false;
 }
 
+bool is_among(const std::vector<ValueWork>& values, const ValueWork& work) {
+  return &work >= values.data() && &work < values.data() + values.size();
+}
+
+std::vector<std::string> steps_needed(const PlanContext& context, const Dependencies& dependencies,
+                                      std::size_t value, std::string (*id)(const ValueWork&)) {
+  std::vector<std::string> ids;
+  const auto all = context.scope.values();
+  for (const std::size_t other : dependencies.of(value)) {
+    std::string step = id(*all[other]);
+    if (context.step(step) != nullptr) ids.push_back(std::move(step));
+  }
+  return ids;
+}
+
 }  // namespace pgbackfill::planner

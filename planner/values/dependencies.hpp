@@ -1,10 +1,12 @@
 #pragma once
 
 #include "planner/job_spec.hpp"
+#include "planner/plan/step_builder.hpp"
 #include "planner/scope.hpp"
 
 #include <cstddef>
 #include <set>
+#include <string>
 #include <vector>
 
 namespace pgbackfill::planner {
@@ -33,5 +35,12 @@ class Dependencies {
   std::vector<std::set<std::size_t>> needs_;
   std::vector<int> levels_;
 };
+
+/// `work` is an element of `values`.
+bool is_among(const std::vector<ValueWork>& values, const ValueWork& work);
+
+/// Of the values that `value` is computed from, the steps that `id` names and the plan has by now.
+std::vector<std::string> steps_needed(const PlanContext& context, const Dependencies& dependencies,
+                                      std::size_t value, std::string (*id)(const ValueWork&));
 
 }  // namespace pgbackfill::planner

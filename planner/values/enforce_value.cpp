@@ -94,28 +94,16 @@ void enforce_one(PlanContext& context, const ValueWork& work,
   settle_default(context, settle);
 }
 
-/// The last step of enforce for each column that others take their values from: until then its
-/// own values may move.
-std::vector<std::string> settled_by(const PlanContext& context, const Dependencies& dependencies,
-                                    std::size_t value) {
-  std::vector<std::string> ids;
-  const auto all = context.scope.values();
-  for (const std::size_t other : dependencies.of(value)) {
-    if (context.step(drop_trigger_id(*all[other])) != nullptr) {
-      ids.push_back(drop_trigger_id(*all[other]));
-    }
-  }
-  return ids;
-}
-
 }  // namespace
 
 void enforce_values(PlanContext& context, const std::vector<ValueWork>& values) {
   const Dependencies dependencies(context.spec, context.scope);
   const auto all = context.scope.values();
   for (const std::size_t value : dependencies.order()) {
-    const bool ours = all[value] >= values.data() && all[value] < values.data() + values.size();
-    if (ours) enforce_one(context, *all[value], settled_by(context, dependencies, value));
+    if (!is_among(values, *all[value])) continue;
+    // Until the last step of enforce for a column that others take their values from, its own
+    // values may move.
+    enforce_one(context, *all[value], steps_needed(context, dependencies, value, drop_trigger_id));
   }
 }
 

@@ -72,15 +72,15 @@ void follow_one(PlanContext& context, const ValueWork& work) {
 
 }  // namespace
 
-std::string fill_trigger(const ValueWork& work) {
+std::string value_trigger(std::string_view what, const ValueWork& work) {
   const std::string detail = work.detail();
-  return sql::fit_identifier("zzz_pgbackfill_fill" + (detail.empty() ? "" : "_" + detail));
+  return sql::fit_identifier(
+      fmt::format("zzz_pgbackfill_{}{}{}", what, detail.empty() ? "" : "_", detail));
 }
 
-std::string follow_trigger(const ValueWork& work) {
-  const std::string detail = work.detail();
-  return sql::fit_identifier("zzz_pgbackfill_follow" + (detail.empty() ? "" : "_" + detail));
-}
+std::string fill_trigger(const ValueWork& work) { return value_trigger("fill", work); }
+
+std::string follow_trigger(const ValueWork& work) { return value_trigger("follow", work); }
 
 std::vector<std::string> value_inputs(PlanContext& context, const ValueWork& work) {
   switch (work.source->kind) {
@@ -138,13 +138,9 @@ void follow_values(PlanContext& context, const std::vector<ValueWork>& values) {
   const auto all = context.scope.values();
   for (const std::size_t value : dependencies.order()) {
     const ValueWork& work = *all[value];
-    const bool ours = &work >= values.data() && &work < values.data() + values.size();
-    if (!ours || !context.noted_inputs.contains(&work)) continue;
+    if (!is_among(values, work) || !context.noted_inputs.contains(&work)) continue;
     follow_one(context, work);
-    for (const std::size_t other : dependencies.of(value)) {
-      const std::string id = catch_up_id(*all[other]);
-      if (context.step(id) != nullptr) context.plan.steps.back().after.push_back(id);
-    }
+    context.plan.steps.back().after = steps_needed(context, dependencies, value, catch_up_id);
   }
 }
 

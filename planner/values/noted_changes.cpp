@@ -1,6 +1,7 @@
 #include "planner/values/noted_changes.hpp"
 
 #include "planner/backfill/reconcile_sql.hpp"
+#include "planner/values/value_plan.hpp"
 
 #include <fmt/format.h>
 
@@ -41,10 +42,7 @@ std::string columns_differ(const std::vector<std::string>& columns) {
                      row_image("NEW", columns));
 }
 
-std::string note_trigger(const ValueWork& work) {
-  const std::string detail = work.detail();
-  return sql::fit_identifier("zzz_pgbackfill_note" + (detail.empty() ? "" : "_" + detail));
-}
+std::string note_trigger(const ValueWork& work) { return value_trigger("note", work); }
 
 NotedChanges::NotedChanges(const ValueWork& work, std::vector<std::string> inputs)
     : work_(&work),
@@ -116,23 +114,20 @@ std::vector<std::string> NotedChanges::drop() const {
 std::string NotedChanges::find_stale(const Assignment& assignment, const std::string& filled,
                                      std::int64_t limit) const {
   std::string noted;
-  std::string found;
   std::string same;
   int number = 0;
   for (const KeyColumn& key : key_) {
-    const std::string column = quote_identifier(key.name);
-    const std::string_view separator = number++ == 0 ? "" : ", ";
-    noted += fmt::format("{}k{}", separator, number);
-    found += fmt::format("{}t.{}::text", separator, column);
-    same += fmt::format("{}t.{} = n.k{}", number == 1 ? "" : " AND ", column, number);
+    const bool first = number++ == 0;
+    noted += fmt::format("{}k{}", first ? "" : ", ", number);
+    same += fmt::format("{}t.{} = n.k{}", first ? "" : " AND ", quote_identifier(key.name), number);
   }
   const ValueJoin source = computed_source(filled);
   return fmt::format(
       "SELECT {0} FROM (SELECT DISTINCT ON ({1}) {1}, own FROM {2} ORDER BY {1}, change DESC) AS n "
       "JOIN {3} AS t ON {4} CROSS JOIN {5} AS s WHERE {6} IS DISTINCT FROM {7} "
       "AND NOT ({7} IS NULL AND n.own) LIMIT {8}",
-      found, noted, notes_, work_->table->name.quoted(), same, source.from, target(assignment),
-      source.value, limit);
+      key_as_text(key_), noted, notes_, work_->table->name.quoted(), same, source.from,
+      target(assignment), source.value, limit);
 }
 
 }  // namespace pgbackfill::planner

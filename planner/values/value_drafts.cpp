@@ -135,8 +135,7 @@ void draft_values(const PlanContext& context, const std::vector<ValueWork>& valu
   const auto all = context.scope.values();
   for (std::size_t i = 0; i < all.size(); ++i) {
     const ValueWork& work = *all[i];
-    const bool ours = &work >= values.data() && &work < values.data() + values.size();
-    if (!ours || !work.needs_value) continue;
+    if (!is_among(values, work) || !work.needs_value) continue;
     std::vector<std::string> after;
     for (const std::size_t other : dependencies.of(i)) {
       if (all[other]->needs_value) append(after, backfill_ids(context, *all[other]->table));

@@ -4,6 +4,7 @@
 #include "planner/preflight/preflight_context.hpp"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace pgbackfill::planner {
@@ -41,7 +42,8 @@ ValueJoin source_join(const PlanContext& context, const ValueWork& work);
 /// The expression with `otherwise` where it is a constant.
 std::string filled_expression(const PlanContext& context, const ValueWork& work);
 
-/// Names of the triggers on a table whose value is derived.
+/// Names of the triggers on a table whose value is derived: "zzz_pgbackfill_<what>[_<column>]".
+std::string value_trigger(std::string_view what, const ValueWork& work);
 std::string fill_trigger(const ValueWork& work);
 std::string follow_trigger(const ValueWork& work);
 
